@@ -1,0 +1,1 @@
+"""Controller and simulator together: demo, simulate, benchmarks."""

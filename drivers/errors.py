@@ -1,0 +1,33 @@
+"""What can go wrong with a device, grouped by what to do next.
+
+DriverError
+├── TransientError        try again later: timeout, device busy, truncated answer
+├── LinkLostError         reconnect: socket closed, broker gone, port not open
+├── ConfigurationError    wrong configuration or profile: nothing will help but a person
+├── RefusedByDeviceError  the device understood and said no: illegal address, value or function
+└── OutOfRangeError       we refuse: the value to write lies outside the declared range
+"""
+
+
+class DriverError(Exception):
+    """Any failure of a driver; the message states the fact in words an owner can act on."""
+
+
+class TransientError(DriverError):
+    """The device did not answer properly this time."""
+
+
+class LinkLostError(DriverError):
+    """The connection is gone; the driver reconnects at its next call."""
+
+
+class ConfigurationError(DriverError):
+    """The configuration or the device profile is wrong."""
+
+
+class RefusedByDeviceError(DriverError):
+    """The device answered with a refusal."""
+
+
+class OutOfRangeError(DriverError):
+    """A value outside the range that the profile declares was about to be written."""
