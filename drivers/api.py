@@ -32,6 +32,7 @@ class Signal(StrEnum):
     ROOM_SETPOINT_C = "room_setpoint_c"
     ROOM_HEATING_ENABLED = "room_heating_enabled"  # 1 heat, 0 off at the thermostat
     FLOW_C = "flow_c"
+    FLOW_SETPOINT_C = "flow_setpoint_c"  # what the pump itself aims at now
     RETURN_C = "return_c"
     DHW_C = "dhw_c"
     COMPRESSOR_HZ = "compressor_hz"

@@ -1,0 +1,84 @@
+"""The only place that reads the clock: wall time for a service, stepped time for a simulation."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import UTC, datetime
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Time as the controller sees it."""
+
+    def now(self) -> datetime:
+        """The current instant, aware, UTC."""
+        ...
+
+    def stopwatch_s(self) -> float:
+        """A real monotonic reading, for durations that are only reported."""
+        ...
+
+    async def sleep_until(self, at: datetime) -> None:
+        """Return when `at` has come; at once if it has passed."""
+        ...
+
+    def busy(self) -> AbstractAsyncContextManager[None]:
+        """While inside, simulated time stands still; wall time does not care."""
+        ...
+
+
+class WallClock:
+    """The time of the world."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def stopwatch_s(self) -> float:
+        return time.monotonic()
+
+    async def sleep_until(self, at: datetime) -> None:
+        await asyncio.sleep(max(0.0, (at - self.now()).total_seconds()))
+
+    @asynccontextmanager
+    async def busy(self) -> AsyncIterator[None]:
+        yield
+
+
+class SteppedClock:
+    """Simulated time: moves only when the controller sleeps, after all pending work is done.
+
+    `advance(at)` moves the simulated world to an instant and returns when it is there: over
+    sockets to a simulator in another process (lockstep), or by a call in this one (virtual time).
+    """
+
+    def __init__(self, start_at: datetime, advance: Callable[[datetime], Awaitable[None]]) -> None:
+        self._now = start_at
+        self._advance = advance
+        self._busy = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    def now(self) -> datetime:
+        return self._now
+
+    def stopwatch_s(self) -> float:
+        return time.monotonic()
+
+    async def sleep_until(self, at: datetime) -> None:
+        await asyncio.sleep(0)  # let background work that was just started register itself
+        await self._idle.wait()
+        if at > self._now:
+            await self._advance(at)
+            self._now = at
+
+    @asynccontextmanager
+    async def busy(self) -> AsyncIterator[None]:
+        self._busy += 1
+        self._idle.clear()
+        try:
+            yield
+        finally:
+            self._busy -= 1
+            if self._busy == 0:
+                self._idle.set()

@@ -1,0 +1,314 @@
+"""The configuration of one house: a TOML file, validated and frozen; unknown keys are errors. Pure."""
+
+import difflib
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import ErrorDetails
+
+from drivers.api import Capability
+
+_DURATION = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*(s|min|h|d)\s*$")
+_SECONDS = {"s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+class ConfigError(ValueError):
+    """The configuration cannot be used; the message lists every problem."""
+
+
+def parse_duration(text: object) -> float:
+    """Seconds from text such as "90 s", "10 min", "1.5 h", "2 d"."""
+    match = _DURATION.match(text) if isinstance(text, str) else None
+    if match is None:
+        raise ValueError('a duration is text with a unit, such as "60 s", "10 min", "1.5 h", "2 d"')
+    return float(match[1]) * _SECONDS[match[2]]
+
+
+def _known_timezone(name: str) -> str:
+    if name not in available_timezones():
+        near = difflib.get_close_matches(name, available_timezones(), n=1)
+        raise ValueError(f"unknown time zone{f', did you mean {near[0]!r}?' if near else ''}")
+    return name
+
+
+Duration = Annotated[float, BeforeValidator(parse_duration), Field(gt=0)]
+Timezone = Annotated[str, AfterValidator(_known_timezone)]
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=False)
+
+
+class BuildingModel(_Section):
+    """Explicit parameters of the house model; each one given replaces the archetype's value."""
+
+    air_kwh_per_k: float | None = Field(None, gt=0, description="heat capacity of air and furniture")
+    mass_kwh_per_k: float | None = Field(None, gt=0, description="heat capacity of the construction")
+    floor_kwh_per_k: float | None = Field(None, gt=0, description="heat capacity of a heated floor")
+    air_outdoor_w_per_k: float | None = Field(None, gt=0, description="ventilation loss")
+    mass_outdoor_w_per_k: float | None = Field(None, gt=0, description="transmission loss")
+    air_mass_w_per_k: float | None = Field(None, gt=0, description="exchange air to construction")
+    solar_aperture_m2: float | None = Field(None, ge=0, description="effective window area")
+    internal_gains_w: float | None = Field(None, ge=0, description="people and appliances")
+
+
+class House(_Section):
+    """What an owner knows about the house."""
+
+    name: str = Field("house", description="how logs and reports call it")
+    timezone: Timezone = Field(description="local time for people, such as Europe/Copenhagen")
+    year: int = Field(ge=1700, le=2100, description="year of construction, or of the last thorough insulation")
+    area_m2: float = Field(gt=10, le=2000, description="heated floor area")
+    mass: Literal["light", "medium", "heavy"] = Field(
+        "medium", description="light: timber; medium: hollow brick; heavy: solid brick, concrete"
+    )
+    emitter: Literal["radiator", "floor"] = Field(description="what heats the rooms")
+    design_flow_c: float = Field(ge=25, le=75, description="flow temperature on the coldest day")
+    design_outdoor_c: float = Field(-12.0, ge=-40, le=10, description="that coldest day")
+    model: BuildingModel = Field(default_factory=BuildingModel, description="only if you know better")
+
+
+class DataSheetPoint(_Section):
+    """One row of the EN 14511 table in the pump's data sheet."""
+
+    source_c: float = Field(ge=-30, le=35)
+    flow_c: float = Field(ge=20, le=80)
+    heat_w: float = Field(gt=0)
+    power_w: float = Field(gt=0)
+
+
+class ModbusDevice(_Section):
+    """A device that is reached over Modbus TCP."""
+
+    profile: str = Field(description="name of a shipped profile, or path of your own TOML file")
+    host: str = Field(description="host name or address")
+    port: Port | None = Field(None, description="default: the profile's")
+    unit: int | None = Field(None, ge=0, le=255, description="default: the profile's")
+
+
+class HeatPump(ModbusDevice):
+    """The heat pump: how to reach it, what its data sheet says, what it must never be asked."""
+
+    source: Literal["air", "ground"] = Field("air", description="where its heat comes from")
+    flow_max_c: float = Field(55.0, ge=25, le=75, description="never ask for hotter water than this")
+    power_max_w: float | None = Field(None, gt=0, description="never draw more than this")
+    minimum_run_s: Duration = Field(600.0, alias="minimum_run", description="of the compressor")
+    minimum_off_s: Duration = Field(600.0, alias="minimum_off", description="of the compressor")
+    modulation_min_frac: float = Field(0.3, ge=0, le=1, description="lowest continuous share of capacity")
+    knob: Literal["auto", "flow_setpoint", "curve_offset", "room_setpoint"] = Field(
+        "auto", description="how heat is steered; auto takes the finest knob the pump has"
+    )
+    accept_maturity: Literal["simulated", "recorded", "bench", "field"] = Field(
+        "field",
+        description="write only to profiles proven at least this far; lower it knowingly",
+    )
+    data_sheet: tuple[DataSheetPoint, ...] = Field(
+        (), description="EN 14511 points; without them a typical pump of its kind is assumed"
+    )
+    nominal_heat_w: float | None = Field(
+        None, gt=0, description="heat at +7/35 °C (air) or 0/35 °C (ground), used without a data sheet"
+    )
+
+    @property
+    def capability(self) -> Capability | None:
+        """The knob the owner chose, None for auto."""
+        return None if self.knob == "auto" else Capability(self.knob)
+
+
+class Mqtt(_Section):
+    """The broker. The password comes from a file or from HEATHERD_MQTT_PASSWORD, never from here."""
+
+    broker: str = Field(description="mqtt://host:1883", pattern=r"^mqtts?://[^:@/]+(:\d+)?$")
+    username: str | None = Field(None)
+    password_file: Path | None = Field(None, description="a file that only the service can read")
+
+
+class Room(_Section):
+    """Room sensor and thermostat as zigbee2mqtt publishes them."""
+
+    sensor_topic: str | None = Field(None, description="topic of the room sensor")
+    thermostat_topic: str | None = Field(None, description="topic of the wall thermostat")
+    stale_after_s: Duration = Field(
+        7200.0, alias="stale_after", description="a sensor silent for longer counts as lost"
+    )
+
+    @model_validator(mode="after")
+    def _some_topic(self) -> Self:
+        if self.sensor_topic is None and self.thermostat_topic is None:
+            raise ValueError("give sensor_topic, thermostat_topic, or leave [room] out")
+        return self
+
+
+class Comfort(_Section):
+    """What the people in the house want."""
+
+    room_c: float = Field(21.0, ge=10, le=28, description="the mean temperature wanted")
+    band_k: float = Field(1.0, ge=0.1, le=4, description="allowed above and below it")
+    margin_k: float = Field(0.2, ge=0, le=2, description="kept free inside the band for forecast errors")
+    away_c: float = Field(17.0, ge=8, le=25, description="the mean wanted while away")
+    frost_c: float = Field(8.0, ge=5, le=15, description="always heated below this, whatever it costs")
+    room_max_c: float = Field(26.0, ge=18, le=32, description="never heated above this")
+    below_price_per_kh: float = Field(2.0, gt=0, description="price of one kelvin-hour below the band")
+    above_price_per_kh: float = Field(1.0, gt=0, description="price of one kelvin-hour above the band")
+    mean_price_per_kh: float = Field(0.5, ge=0, description="price of a mean below room_c; 0 switches it off")
+
+
+class Tariff(_Section):
+    """What a kWh costs beyond spot: (spot × (1 + margin_frac) + adder) × (1 + vat_frac)."""
+
+    currency: str = Field("EUR", min_length=3, max_length=3)
+    margin_frac: float = Field(0.0, ge=0, le=1, description="supplier's margin on spot")
+    adder_per_kwh: float = Field(0.0, ge=-1, le=2, description="supplier, grid, taxes per kWh, before VAT")
+    vat_frac: float = Field(0.0, ge=0, le=1)
+
+
+class PriceFile(_Section):
+    """Day-ahead prices from a CSV file that something else keeps fresh."""
+
+    csv: Path = Field(description="header timestamp_utc,price[,issued_at]")
+    per_mwh: bool = Field(True, description="true: the file's prices are per MWh, false: per kWh")
+
+
+class WeatherFile(_Section):
+    """A weather forecast from a CSV file that something else keeps fresh."""
+
+    csv: Path = Field(description="header timestamp_utc,outdoor_c,ghi_w_per_m2")
+
+
+class Control(_Section):
+    """How heatherd works."""
+
+    mode: Literal["observe", "control"] = Field("observe", description="observe never writes")
+    strategy: Literal["mpc", "heating-curve"] = Field(
+        "mpc", description="heating-curve: leave the pump to its own curve, only record"
+    )
+    cycle_s: Duration = Field(60.0, alias="cycle", description="sense, decide, guard, act, record")
+    plan_every_s: Duration = Field(900.0, alias="plan_every", description="a new plan")
+    step_s: Duration = Field(900.0, alias="step", description="step of the plan")
+    horizon_s: Duration = Field(48 * 3600.0, alias="horizon", description="how far a plan looks")
+    plan_deadline_s: Duration = Field(60.0, alias="plan_deadline", description="then the planner is killed")
+    plan_max_age_s: Duration = Field(
+        7200.0, alias="plan_max_age", description="an older plan gives way to the heating-curve rule"
+    )
+    forecast_every_s: Duration = Field(900.0, alias="forecast_every", description="ask for news")
+
+    @model_validator(mode="after")
+    def _steps_fit(self) -> Self:
+        if self.horizon_s < 4 * self.step_s:
+            raise ValueError("horizon must span at least four steps")
+        if 3600.0 % self.step_s:
+            raise ValueError("step must divide an hour")
+        if self.plan_every_s < self.cycle_s:
+            raise ValueError("plan_every must not be shorter than cycle")
+        return self
+
+
+class Storage(_Section):
+    """Where records and the small durable state live, and where the owner's channel listens."""
+
+    directory: Path = Field(Path("/var/lib/heatherd"), description="records.db and state.db")
+    socket: Path = Field(Path("/run/heatherd/heatherd.sock"), description="the owner's channel")
+
+
+class HouseConfig(_Section):
+    """One house, one heat pump."""
+
+    house: House
+    heat_pump: HeatPump
+    meter: ModbusDevice | None = Field(None, description="electricity meter of the heat pump")
+    mqtt: Mqtt | None = Field(None)
+    room: Room | None = Field(None)
+    comfort: Comfort = Field(default_factory=Comfort)
+    tariff: Tariff = Field(default_factory=Tariff)
+    prices: PriceFile | None = Field(None)
+    weather: WeatherFile | None = Field(None)
+    control: Control = Field(default_factory=Control)
+    storage: Storage = Field(default_factory=Storage)
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> Self:
+        if self.room is not None and self.mqtt is None:
+            raise ValueError("[room] needs [mqtt]: name the broker")
+        comfort = self.comfort
+        if comfort.margin_k >= comfort.band_k:
+            raise ValueError("comfort.margin_k must be smaller than comfort.band_k")
+        if not comfort.frost_c < comfort.away_c <= comfort.room_c < comfort.room_max_c:
+            raise ValueError("comfort: frost_c < away_c <= room_c < room_max_c must hold")
+        return self
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """Local time, for people."""
+        return ZoneInfo(self.house.timezone)
+
+
+def parse_config(data: Mapping[str, Any]) -> HouseConfig:
+    """Validate a parsed TOML document; raises `ConfigError` naming every problem."""
+    try:
+        return HouseConfig.model_validate(dict(data))
+    except ValidationError as error:
+        problems = [_in_words(detail) for detail in error.errors()]
+        raise ConfigError("\n".join(problems)) from None
+
+
+def _in_words(detail: ErrorDetails) -> str:
+    where = [str(part) for part in detail["loc"]]
+    key = ".".join(where) or "file"
+    if detail["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(where[-1], _keys_of(where[:-1]), n=1)
+        return f"{key}: unknown key" + (f"; did you mean {near[0]!r}?" if near else "")
+    if detail["type"] == "missing":
+        return f"{key}: required, but missing"
+    return f"{key}: {detail['msg'].removeprefix('Value error, ')} (got {_shown(detail['input'])})"
+
+
+def _shown(value: object) -> str:
+    return "this section" if isinstance(value, Mapping) else repr(value)
+
+
+def _keys_of(path: list[str]) -> list[str]:
+    model: type[BaseModel] = HouseConfig
+    for part in path:
+        if part.isdigit():
+            continue
+        field = next((f for n, f in model.model_fields.items() if part in (n, f.alias)), None)
+        inner = next(_models_in(field.annotation), None) if field is not None else None
+        if inner is None:
+            return []
+        model = inner
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in getattr(annotation, "__args__", ()):
+        yield from _models_in(argument)
+
+
+def effective_values(config: BaseModel, prefix: str = "") -> Iterator[tuple[str, object, str]]:
+    """Every setting as (key, value, origin), origin being "file" or "default"."""
+    for name, field in type(config).model_fields.items():
+        key = f"{prefix}{field.alias or name}"
+        value = getattr(config, name)
+        given = name in config.model_fields_set
+        if isinstance(value, BaseModel):
+            yield from effective_values(value, f"{key}.")
+        elif isinstance(value, tuple) and value and isinstance(value[0], BaseModel):
+            for number, row in enumerate(value):
+                yield from effective_values(row, f"{key}[{number}].")
+        else:
+            yield key, value, "file" if given else "default"

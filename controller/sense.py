@@ -1,0 +1,63 @@
+"""Read all devices at once and freeze what they said into a Snapshot."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from controller.snapshot import Measured, Missing, Reading, Snapshot
+from drivers.api import Absent, Device, Observation, Sample, Signal
+
+DEFAULT_STALE_S = 300.0
+
+
+async def sense(
+    devices: Sequence[Device],
+    *,
+    at: datetime,
+    before: Snapshot | None,
+    stale_s: Mapping[Signal, float],
+) -> Snapshot:
+    """Read every device concurrently and freeze the answers."""
+    observations = await asyncio.gather(*(device.read() for device in devices))
+    return freeze(observations, at=at, before=before, stale_s=stale_s)
+
+
+def freeze(
+    observations: Sequence[Observation],
+    *,
+    at: datetime,
+    before: Snapshot | None,
+    stale_s: Mapping[Signal, float],
+) -> Snapshot:
+    """Turn observations into a snapshot: what is too old becomes `Missing`, never a number. Pure.
+
+    Where two devices deliver one signal, the first good sample wins.
+    """
+    signals: dict[Signal, Measured] = {}
+    for observation in observations:
+        for signal, answer in observation.items():
+            if isinstance(signals.get(signal), Reading):
+                continue
+            limit_s = stale_s.get(signal, DEFAULT_STALE_S)
+            reason = _why_unusable(answer, at, limit_s)
+            if reason is not None:
+                signals[signal] = Missing(reason, _missing_since(signal, at, before))
+            elif isinstance(answer, Sample):
+                signals[signal] = Reading(answer.value, answer.at)
+    return Snapshot(at, signals)
+
+
+def _why_unusable(answer: Sample | Absent, at: datetime, limit_s: float) -> str | None:
+    if isinstance(answer, Absent):
+        return answer.reason
+    age_s = (at - answer.at).total_seconds()
+    if age_s > limit_s:
+        return f"silent for more than {limit_s / 60:.0f} min"
+    if age_s < -limit_s:
+        return "stamped in the future"
+    return None
+
+
+def _missing_since(signal: Signal, at: datetime, before: Snapshot | None) -> datetime:
+    previous = before.signals.get(signal) if before is not None else None
+    return previous.since if isinstance(previous, Missing) else at

@@ -1,0 +1,70 @@
+"""The frozen process image of one cycle: every decision of the cycle sees exactly this. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeAlias
+
+from drivers.api import OperatingState, Signal
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A measured value in the unit of its signal, and when it was measured."""
+
+    value: float
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """There is no usable value: why, and since when."""
+
+    reason: str
+    since: datetime
+
+
+Measured: TypeAlias = Reading | Missing
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """All signals at one instant; a signal nobody promised is absent from the mapping."""
+
+    at: datetime
+    signals: Mapping[Signal, Measured]
+
+    def value(self, signal: Signal) -> float | None:
+        """The value of a good reading, else None. Zero is a value: compare with `is None`."""
+        measured = self.signals.get(signal)
+        return measured.value if isinstance(measured, Reading) else None
+
+    def why_missing(self, signal: Signal) -> str | None:
+        """The reason a signal has no value, or None when it has one."""
+        measured = self.signals.get(signal)
+        if measured is None:
+            return "no device delivers it"
+        return measured.reason if isinstance(measured, Missing) else None
+
+    @property
+    def operating_state(self) -> OperatingState | None:
+        """What the pump is doing, as far as it says so."""
+        value = self.value(Signal.OPERATING_STATE)
+        if self.value(Signal.DEFROSTING) == 1.0:
+            return OperatingState.DEFROST
+        if value is None or int(value) not in set(OperatingState):
+            return None
+        return OperatingState(int(value))
+
+    @property
+    def compressor_on(self) -> bool | None:
+        """Whether the compressor runs, measured by frequency, else by electric power."""
+        hz = self.value(Signal.COMPRESSOR_HZ)
+        if hz is not None:
+            return hz > 0.0
+        power_w = self.value(Signal.POWER_W)
+        return None if power_w is None else power_w > RUNNING_POWER_W
+
+
+RUNNING_POWER_W = 150.0
+"""Above standby, circulation pump and crankcase heater of a domestic unit, below any compressor."""
