@@ -159,7 +159,7 @@ class HeatPump(Device, Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PriceSeries:
-    """Spot prices as published: `per_kwh[i]` holds from `starts_at + i * step_s`, None = unknown."""
+    """Spot prices as published: entry i holds from `starts_at + i * step_s`, None = unknown."""
 
     issued_at: datetime
     starts_at: datetime
@@ -171,7 +171,7 @@ class PriceSeries:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WeatherSeries:
-    """A weather forecast as issued; entry i is the mean over the step that starts at its instant."""
+    """A weather forecast as issued; entry i is the mean over the step that starts there."""
 
     issued_at: datetime
     starts_at: datetime

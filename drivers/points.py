@@ -1,8 +1,19 @@
-"""A point is one value in a device's registers: where it lies and how it is coded. Pure."""
+"""A point is one value in a device's registers: where it lies and how it is coded. Pure.
 
+`decode` answers registers with a number or with the reason why there is none; `encode` is its
+inverse and refuses every value that would not come back as itself.
+"""
+
+import math
+import struct
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from collections.abc import Mapping
+
+from drivers.errors import ConfigurationError, OutOfRangeError
+
+SMALLEST_SCALE, LARGEST_SCALE = 1e-9, 1e9
+"""No register is coarser or finer; it keeps every scaled value finite."""
 
 
 class Space(StrEnum):
@@ -49,3 +60,149 @@ class Point:
     writable: bool = False
     documented: str = ""  # the address as the source prints it
     source: str = ""
+
+    def __post_init__(self) -> None:
+        if not SMALLEST_SCALE <= abs(self.scale) <= LARGEST_SCALE:
+            raise ConfigurationError(f"{self.name}: {self.scale} is no usable scale")
+
+
+@dataclass(frozen=True, slots=True)
+class Undecodable:
+    """The registers hold no value, and why."""
+
+    reason: str
+
+
+_BITS = {
+    Kind.INT8: 8,
+    Kind.UINT8: 8,
+    Kind.INT16: 16,
+    Kind.UINT16: 16,
+    Kind.INT32: 32,
+    Kind.UINT32: 32,
+    Kind.FLOAT32: 32,
+}
+_SIGNED = frozenset({Kind.INT8, Kind.INT16, Kind.INT32})
+_WORD = 0xFFFF
+
+
+def register_count(point: Point) -> int:
+    """How many registers the point occupies."""
+    return 2 if _BITS[point.kind] == 32 else 1
+
+
+def decode(point: Point, registers: Sequence[int]) -> float | Undecodable:
+    """The engineering value in the registers, or why there is none; never raises.
+
+    Order of judgement: number of registers, width, sentinel, code, finite number, range.
+    A sentinel matches by bit pattern, so -32768 and 0x8000 mean the same.
+    """
+    if len(registers) != register_count(point):
+        return Undecodable(
+            f"{len(registers)} registers instead of {register_count(point)} for {point.name}"
+        )
+    bits = _BITS[point.kind]
+    pattern = _pattern(registers, point.word_order)
+    if bits == 8 and not _fits_a_byte(pattern, signed=point.kind in _SIGNED):
+        return Undecodable(f"{point.name} does not fit in 8 bits (register {pattern})")
+    mask = (1 << bits) - 1
+    pattern &= mask
+    for sentinel in point.sentinels:
+        if sentinel & mask == pattern:
+            return Undecodable(f"the device reports no value for {point.name} (raw {sentinel})")
+    value = _engineering(point, pattern)
+    if isinstance(value, Undecodable) or _in_range(point, value):
+        return value
+    return Undecodable(f"{point.name} = {value:g} {point.unit} is outside its plausible range")
+
+
+def encode(point: Point, value: float) -> tuple[int, ...]:
+    """The registers that stand for `value`, rounded to the point's step.
+
+    Raises `OutOfRangeError` for NaN, for a value outside the range or the width, for an unknown
+    code, and for a value whose registers would read as "no value".
+    """
+    if not _in_range(point, value):
+        raise OutOfRangeError(
+            f"{point.name}: {value:g} {point.unit} is outside {point.minimum} .. {point.maximum}"
+        )
+    registers = _registers(point, _raw_pattern(point, value))
+    back = decode(point, registers)
+    if isinstance(back, Undecodable):
+        raise OutOfRangeError(f"{point.name}: {value:g} cannot be written: {back.reason}")
+    return registers
+
+
+def _in_range(point: Point, value: float) -> bool:
+    """Whether the value is finite and between the point's bounds."""
+    low = -math.inf if point.minimum is None else point.minimum
+    high = math.inf if point.maximum is None else point.maximum
+    return math.isfinite(value) and low <= value <= high
+
+
+def _pattern(registers: Sequence[int], order: WordOrder) -> int:
+    """The registers as one unsigned number."""
+    if len(registers) == 1:
+        return registers[0]
+    first, second = registers
+    return first << 16 | second if order is WordOrder.BIG else second << 16 | first
+
+
+def _fits_a_byte(word: int, *, signed: bool) -> bool:
+    """Whether a register holds an 8-bit value: plain, or sign-extended to 16 bits."""
+    return word <= 0xFF or (signed and word >= 0xFF80)
+
+
+def _engineering(point: Point, pattern: int) -> float | Undecodable:
+    """The bit pattern as a number in the point's unit."""
+    if point.kind is Kind.FLOAT32:
+        unpacked: float = struct.unpack(">f", pattern.to_bytes(4, "big"))[0]
+        return unpacked * point.scale
+    bits = _BITS[point.kind]
+    raw = pattern - (1 << bits) if point.kind in _SIGNED and pattern >> (bits - 1) else pattern
+    if point.codes:
+        code = point.codes.get(raw)
+        return Undecodable(f"{point.name}: unknown code {raw}") if code is None else float(code)
+    return _scaled(raw, point.scale)
+
+
+def _scaled(raw: int, scale: float) -> float:
+    """raw * scale, dividing where 1/scale is whole: 213 tenths are 21.3, not 21.300000000000001."""
+    divisor = round(1.0 / scale)
+    return raw / divisor if divisor and 1.0 / divisor == scale else raw * scale
+
+
+def _nearest(point: Point, value: float) -> int:
+    """value / scale as a whole number; raises `OutOfRangeError` beyond the largest float."""
+    try:
+        return round(value / point.scale)
+    except OverflowError as error:
+        raise OutOfRangeError(f"{point.name}: {value:g} does not fit in {point.kind}") from error
+
+
+def _raw_pattern(point: Point, value: float) -> int:
+    """The nearest bit pattern to `value`; raises `OutOfRangeError` when the width is too small."""
+    if point.kind is Kind.FLOAT32:
+        try:
+            return int.from_bytes(struct.pack(">f", value / point.scale), "big")
+        except OverflowError as error:
+            raise OutOfRangeError(f"{point.name}: {value:g} is too large for float32") from error
+    if point.codes:
+        raw = next((raw for raw, code in point.codes.items() if code == value), None)
+        if raw is None:
+            raise OutOfRangeError(f"{point.name}: {value:g} is not one of its codes")
+    else:
+        raw = _nearest(point, value)
+    bits = _BITS[point.kind]
+    low = -(1 << (bits - 1)) if point.kind in _SIGNED else 0
+    if not low <= raw < low + (1 << bits):
+        raise OutOfRangeError(f"{point.name}: {value:g} does not fit in {point.kind}")
+    return raw & ((1 << max(bits, 16)) - 1)  # 8-bit values are sign-extended to their register
+
+
+def _registers(point: Point, pattern: int) -> tuple[int, ...]:
+    """The bit pattern cut into registers."""
+    if register_count(point) == 1:
+        return (pattern,)
+    high, low = pattern >> 16, pattern & _WORD
+    return (high, low) if point.word_order is WordOrder.BIG else (low, high)
