@@ -35,13 +35,20 @@ find_python() {
   die "python3 is missing: sudo apt install python3 python3-venv"
 }
 
-# Creates the virtual environment $1 with pip in it.
+# Makes the virtual environment $1 anew, with pip in it; it counts as unfinished until sealed.
 create_venv() {
   local python
   python=$(find_python)
   "$python" -c 'import ensurepip, venv' 2>/dev/null ||
     die "python3-venv is missing: sudo apt install python3-venv"
+  rm -rf "$1"
+  mark_unfinished "$1"
   "$python" -m venv "$1"
+}
+
+mark_unfinished() {
+  mkdir -p "$1"
+  touch "$1/.unfinished"
 }
 
 # Installs the pins of $2 and then the clone with the options $3.. into the virtual environment $1.
@@ -89,9 +96,8 @@ prepare() {
 
 install_into_venv() {
   local use=$1
-  mkdir -p .venv
-  touch .venv/.unfinished
   if have_uv; then
+    mark_unfinished .venv
     [ -e .venv/pyvenv.cfg ] || uv venv --quiet --allow-existing .venv
     # Running needs no development tools, but does not remove them either.
     local groups=(--inexact --no-default-groups --group build)
@@ -100,7 +106,9 @@ install_into_venv() {
     UV_PROJECT_ENVIRONMENT=.venv uv sync --quiet --frozen "${groups[@]}" \
       --no-build-isolation-package heatherd
   else
+    # An environment made by uv has no pip.
     .venv/bin/python -m pip --version >/dev/null 2>&1 || create_venv .venv
+    mark_unfinished .venv
     local pins=deploy/requirements.txt
     [ "$use" = run ] || pins=deploy/requirements-dev.txt
     pip_install .venv "$pins" --editable .
