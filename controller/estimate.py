@@ -1,0 +1,161 @@
+"""From one snapshot to the next: heat that went in, the state of the house, what was learned. Pure."""
+
+import math
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from controller.model import HouseModel
+from controller.snapshot import Snapshot
+from drivers.api import OperatingState, Signal
+from mpc import estimator
+from mpc.building import Emitter, heat_for_flow
+from mpc.heat_pump import cop
+from mpc.plan import Estimate
+
+ROOM_STD_K = 0.15
+"""Measurement noise of a domestic room sensor with 0.1 K steps and its placement."""
+
+BALANCE_TIME_S = 36 * 3600.0
+"""Memory of the mean-temperature balance: about a day and a half, as long as prices are known."""
+
+GAIN_TIME_S = 3 * 3600.0
+"""Time constant of learning how well the emitters really give off heat."""
+
+GAIN_RANGE = (0.4, 2.5)
+"""The emitters' learned factor stays inside this range, whatever a sensor says."""
+
+SETTLED_AFTER_S = 1200.0
+"""Running time after which flow temperature and heat belong together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Belief:
+    """All that is carried from cycle to cycle about the house."""
+
+    estimate: Estimate
+    balance_kh: float  # room minus target over the recent past
+    emitter_gain_frac: float  # real heat of the emitters over the assumed one
+
+
+def delivered_heat_w(snapshot: Snapshot, model: HouseModel) -> float | None:
+    """Heat into the rooms by measurement, None when nothing tells.
+
+    Measured heat first; else electricity above standby times the COP of the map. Hot water and
+    defrosting give the house nothing.
+    """
+    if snapshot.operating_state in (OperatingState.DHW, OperatingState.DEFROST):
+        return 0.0
+    heat_w = snapshot.value(Signal.HEAT_W)
+    if heat_w is not None:
+        return max(heat_w, 0.0)
+    power_w = snapshot.value(Signal.POWER_W)
+    if power_w is None:
+        power_w = snapshot.value(Signal.METER_POWER_W)
+    if power_w is None:
+        return 0.0 if snapshot.compressor_on is False else None
+    flow_c = snapshot.value(Signal.FLOW_C)
+    outdoor_c = snapshot.value(Signal.OUTDOOR_C)
+    if flow_c is None or outdoor_c is None or snapshot.compressor_on is False:
+        return 0.0 if snapshot.compressor_on is False else None
+    net_w = max(power_w - model.heat_pump.standby_w, 0.0)
+    return net_w * float(cop(model.heat_pump, outdoor_c, flow_c))
+
+
+def first_belief(snapshot: Snapshot, model: HouseModel) -> Belief:
+    """Before anything is known: a house near steady state at the measured room temperature."""
+    estimate = estimator.initial(
+        model.building,
+        at=snapshot.at,
+        room_c=snapshot.value(Signal.ROOM_C),
+        outdoor_c=snapshot.value(Signal.OUTDOOR_C),
+    )
+    return Belief(estimate, 0.0, 1.0)
+
+
+def next_belief(
+    belief: Belief,
+    *,
+    before: Snapshot,
+    now: Snapshot,
+    model: HouseModel,
+    planned_heat_w: float | None,
+    ghi_w_per_m2: float,
+    outdoor_forecast_c: float | None,
+    target_c: float,
+) -> Belief:
+    """Predict over the time between two snapshots, correct with the room reading if it is new.
+
+    Heat and weather of the earlier snapshot are taken to hold over the interval. Where the heat is
+    not measured the planned heat stands in; where neither is known the house is taken as unheated
+    and the growing covariance tells.
+    """
+    heat_w = delivered_heat_w(before, model)
+    if heat_w is None:
+        heat_w = planned_heat_w if planned_heat_w is not None else 0.0
+    outdoor_c = before.value(Signal.OUTDOOR_C)
+    if outdoor_c is None:
+        outdoor_c = outdoor_forecast_c
+    estimate = estimator.predict(
+        belief.estimate,
+        model.building,
+        until=now.at,
+        heat_w=heat_w,
+        outdoor_c=belief.estimate.state_c[0] - 10.0 if outdoor_c is None else outdoor_c,
+        ghi_w_per_m2=ghi_w_per_m2,
+    )
+    room_c = now.value(Signal.ROOM_C)
+    if room_c is not None and _is_news(now, before):
+        estimate = estimator.correct(estimate, room_c=room_c, std_k=ROOM_STD_K)
+    return Belief(
+        estimate=estimate,
+        balance_kh=_balance(belief.balance_kh, now, before.at, target_c),
+        emitter_gain_frac=belief.emitter_gain_frac,
+    )
+
+
+def _is_news(now: Snapshot, before: Snapshot) -> bool:
+    """A sensor that reports rarely must not be counted once a cycle as if it were new."""
+    current = now.signals.get(Signal.ROOM_C)
+    previous = before.signals.get(Signal.ROOM_C)
+    return getattr(current, "at", None) != getattr(previous, "at", None)
+
+
+def _balance(balance_kh: float, now: Snapshot, since: datetime, target_c: float) -> float:
+    room_c = now.value(Signal.ROOM_C)
+    span_s = (now.at - since).total_seconds()
+    kept = balance_kh * math.exp(-span_s / BALANCE_TIME_S)
+    return kept if room_c is None else kept + (room_c - target_c) * span_s / 3600.0
+
+
+def learn_emitters(
+    belief: Belief, snapshot: Snapshot, model: HouseModel, *, running_s: float, span_s: float
+) -> Belief:
+    """Compare measured heat with what the emitters should give at the measured flow temperature.
+
+    Only once the compressor has run long enough in heating for the two to belong together.
+    """
+    if snapshot.operating_state is not OperatingState.HEATING or running_s < SETTLED_AFTER_S:
+        return belief
+    heat_w = delivered_heat_w(snapshot, model)
+    flow_c = snapshot.value(Signal.FLOW_C)
+    if heat_w is None or flow_c is None:
+        return belief
+    expected_w = heat_for_flow(
+        model.emitter, flow_c, room_c=belief.estimate.state_c[0], floor_c=_floor_c(belief.estimate)
+    )
+    if expected_w < 300.0:
+        return belief
+    weight = 1.0 - math.exp(-span_s / GAIN_TIME_S)
+    gain = belief.emitter_gain_frac + weight * (heat_w / expected_w - belief.emitter_gain_frac)
+    return replace(belief, emitter_gain_frac=min(max(gain, GAIN_RANGE[0]), GAIN_RANGE[1]))
+
+
+def emitter_now(belief: Belief, model: HouseModel) -> Emitter:
+    """The emitters with what was learned about them."""
+    return replace(
+        model.emitter, design_heat_w=model.emitter.design_heat_w * belief.emitter_gain_frac
+    )
+
+
+def _floor_c(estimate: Estimate) -> float | None:
+    return estimate.state_c[2] if len(estimate.state_c) > 2 else None

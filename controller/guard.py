@@ -1,0 +1,269 @@
+"""The last word before anything is written: limits, interlocks, run and off times. Pure.
+
+A fold over small rules. Each rule may narrow what is wanted, and says why; none needs a plan or a
+forecast. Refusing means that nothing is asked of the pump: it returns to its own control.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TypeAlias
+
+from controller.snapshot import Snapshot
+from drivers.api import Capability, Knob, OperatingState, Signal
+
+Settings: TypeAlias = Mapping[Capability, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the decision stage would like; without settings it wants nothing of the pump."""
+
+    settings: Settings
+    run: bool | None  # should the compressor heat; None: no opinion
+    heat_w: float | None
+    source: str  # "mpc", "heating-curve", "none"
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """Exactly what was wanted."""
+
+    settings: Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Altered:
+    """Less or other than was wanted, and why."""
+
+    settings: Settings
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Nothing may be asked of the pump now; hand it back."""
+
+    reasons: tuple[str, ...]
+
+
+Verdict: TypeAlias = Allowed | Altered | Refused
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What the guard remembers: the measured compressor and the last settings it let through."""
+
+    compressor_on: bool | None = None
+    since: datetime | None = None  # of the last change of the compressor that was seen
+    settings: Settings | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Bounds of this house; the narrowest of pump, owner and grid."""
+
+    knob: Knob | None  # the one that steers heat
+    rest_value: float | None  # its value for "no heat"
+    run_value: float | None  # its value for "keep running, as little as you can"
+    frost_value: float | None  # its value for "all the heat there is"
+    flow_max_c: float
+    power_max_w: float | None
+    minimum_run_s: float
+    minimum_off_s: float
+    frost_c: float
+    room_max_c: float
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """Settings on their way through the rules."""
+
+    settings: Settings
+    run: bool | None
+    reasons: tuple[str, ...] = ()
+    refused: bool = False
+
+    def because(self, reason: str, **changes: object) -> "Draft":
+        """The draft with changes and one more reason."""
+        return replace(self, reasons=(*self.reasons, reason), **changes)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """All a rule may look at."""
+
+    snapshot: Snapshot
+    memory: Memory
+    limits: Limits
+
+    @property
+    def in_state_s(self) -> float | None:
+        """How long the measured compressor has been on or off; None when that is not known."""
+        if self.memory.since is None:
+            return None
+        return (self.snapshot.at - self.memory.since).total_seconds()
+
+
+Rule: TypeAlias = Callable[[Draft, Situation], Draft]
+
+
+def remember(memory: Memory, snapshot: Snapshot) -> Memory:
+    """Follow the measured compressor; an unmeasured moment changes nothing."""
+    on = snapshot.compressor_on
+    if on is None or on == memory.compressor_on:
+        return memory
+    known = memory.compressor_on is not None
+    return replace(memory, compressor_on=on, since=snapshot.at if known else None)
+
+
+def judge(wanted: Wanted, snapshot: Snapshot, memory: Memory, limits: Limits) -> Verdict:
+    """Pass what is wanted through every rule."""
+    if not wanted.settings:
+        return Refused((wanted.reason,))
+    situation = Situation(snapshot, memory, limits)
+    draft = Draft(wanted.settings, wanted.run)
+    for rule in RULES:
+        draft = rule(draft, situation)
+        if draft.refused:
+            return Refused(draft.reasons)
+    if draft.reasons:
+        return Altered(draft.settings, draft.reasons)
+    return Allowed(draft.settings)
+
+
+def _pump_must_answer(draft: Draft, situation: Situation) -> Draft:
+    missing = situation.snapshot.why_missing(Signal.FLOW_C)
+    if missing is None:
+        return draft
+    return draft.because(f"the pump's flow temperature is unknown: {missing}", refused=True)
+
+
+def _alarm_frees_the_pump(draft: Draft, situation: Situation) -> Draft:
+    alarm = situation.snapshot.value(Signal.ALARM)
+    if alarm is None or alarm == 0.0:
+        return draft
+    return draft.because(f"the pump reports alarm {alarm:.0f}", refused=True)
+
+
+def _room_must_be_known(draft: Draft, situation: Situation) -> Draft:
+    missing = situation.snapshot.why_missing(Signal.ROOM_C)
+    if missing is None:
+        return draft
+    return draft.because(f"no room temperature: {missing}", refused=True)
+
+
+def _not_too_warm(draft: Draft, situation: Situation) -> Draft:
+    room_c = situation.snapshot.value(Signal.ROOM_C)
+    limits = situation.limits
+    if room_c is None or room_c < limits.room_max_c or draft.run is not True:
+        return draft
+    return draft.because(
+        f"room {room_c:.1f} °C is at its limit of {limits.room_max_c:.1f} °C",
+        settings=_with_heat(draft, limits, limits.rest_value),
+        run=False,
+    )
+
+
+def _minimum_times(draft: Draft, situation: Situation) -> Draft:
+    """Counted from the measured compressor, not from our request."""
+    in_state_s = situation.in_state_s
+    limits = situation.limits
+    if in_state_s is None or draft.run is None:
+        return draft
+    if situation.memory.compressor_on and not draft.run and in_state_s < limits.minimum_run_s:
+        return draft.because(
+            f"the compressor has run {in_state_s / 60:.0f} of {limits.minimum_run_s / 60:.0f} min",
+            settings=_with_heat(draft, limits, limits.run_value),
+            run=True,
+        )
+    if situation.memory.compressor_on is False and draft.run and in_state_s < limits.minimum_off_s:
+        return draft.because(
+            f"the compressor has rested {in_state_s / 60:.0f} of {limits.minimum_off_s / 60:.0f} min",
+            settings=_with_heat(draft, limits, limits.rest_value),
+            run=False,
+        )
+    return draft
+
+
+def _frost_comes_first(draft: Draft, situation: Situation) -> Draft:
+    """A cold house is heated whatever it costs; the pump's own pause still protects the compressor."""
+    room_c = situation.snapshot.value(Signal.ROOM_C)
+    limits = situation.limits
+    if room_c is None or room_c > limits.frost_c or limits.frost_value is None:
+        return draft
+    return draft.because(
+        f"room {room_c:.1f} °C is at the frost floor of {limits.frost_c:.1f} °C",
+        settings=_with_heat(draft, limits, limits.frost_value),
+        run=True,
+    )
+
+
+def _defrost_freezes(draft: Draft, situation: Situation) -> Draft:
+    """Flow temperature means nothing while the pump defrosts: keep what was asked before."""
+    if situation.snapshot.operating_state is not OperatingState.DEFROST:
+        return draft
+    before = situation.memory.settings
+    if before is None or before == draft.settings:
+        return draft
+    return draft.because("the pump is defrosting", settings=before)
+
+
+def _flow_within_limits(draft: Draft, situation: Situation) -> Draft:
+    flow_c = draft.settings.get(Capability.FLOW_SETPOINT)
+    limit_c = situation.limits.flow_max_c
+    if flow_c is None or flow_c <= limit_c:
+        return draft
+    return draft.because(
+        f"flow set-point {flow_c:.1f} °C is above the limit of {limit_c:.1f} °C",
+        settings={**draft.settings, Capability.FLOW_SETPOINT: limit_c},
+    )
+
+
+def _power_within_limits(draft: Draft, situation: Situation) -> Draft:
+    power_w = draft.settings.get(Capability.POWER_LIMIT)
+    limit_w = situation.limits.power_max_w
+    if power_w is None or limit_w is None or power_w <= limit_w:
+        return draft
+    return draft.because(
+        f"power limit {power_w:.0f} W is above the bound of {limit_w:.0f} W",
+        settings={**draft.settings, Capability.POWER_LIMIT: limit_w},
+    )
+
+
+def _within_the_knob(draft: Draft, situation: Situation) -> Draft:
+    knob = situation.limits.knob
+    if knob is None or knob.capability not in draft.settings:
+        return draft
+    value = draft.settings[knob.capability]
+    low = knob.minimum if knob.safe_minimum is None else max(knob.minimum, knob.safe_minimum)
+    high = knob.maximum if knob.safe_maximum is None else min(knob.maximum, knob.safe_maximum)
+    bounded = min(max(value, low), high)
+    if bounded == value:
+        return draft
+    return draft.because(
+        f"{knob.capability} {value:g} is outside {low:g} to {high:g}",
+        settings={**draft.settings, knob.capability: bounded},
+    )
+
+
+def _with_heat(draft: Draft, limits: Limits, value: float | None) -> Settings:
+    if limits.knob is None or value is None:
+        return draft.settings
+    return {**draft.settings, limits.knob.capability: value}
+
+
+RULES: tuple[Rule, ...] = (
+    _pump_must_answer,
+    _alarm_frees_the_pump,
+    _room_must_be_known,
+    _not_too_warm,
+    _minimum_times,
+    _frost_comes_first,
+    _defrost_freezes,
+    _flow_within_limits,
+    _power_within_limits,
+    _within_the_knob,
+)
+"""In this order: may we act at all, comfort and compressor, frost, then the hard bounds."""

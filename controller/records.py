@@ -1,0 +1,205 @@
+"""What a cycle leaves behind: every input and output, versioned, in at most 2 kB of JSON. Pure.
+
+Forecasts and plans are large and live long, so a record names them by the hash of their content.
+Numbers are written in full, so that a replay computes with exactly what the cycle computed with.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from controller.act import Applied, NotApplied, Outcome
+from controller.estimate import Belief
+from controller.guard import Allowed, Altered, Memory, Refused, Verdict, Wanted
+from controller.snapshot import Measured, Missing, Reading, Snapshot
+from controller.wishes import Target
+from drivers.api import Capability, Signal
+from mpc.plan import Estimate
+
+VERSION = 1
+
+
+class RecordError(ValueError):
+    """A stored record cannot be read; the message says why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepRecord:
+    """One cycle of the controller."""
+
+    snapshot: Snapshot
+    target: Target
+    belief: Belief
+    memory: Memory
+    ghi_w_per_m2: float  # assumed since the cycle before
+    outdoor_forecast_c: float | None
+    current: float | None  # the heat knob, read before deciding
+    plan_hash: str | None
+    forecast_hash: str | None
+    released: bool
+    wanted: Wanted
+    verdict: Verdict
+    outcome: Outcome
+    notes: tuple[str, ...]  # what fell back to what
+    plan_time_ms: float | None  # of a plan that arrived in this cycle
+    not_solved: bool  # a plan failed in this cycle
+
+    @property
+    def at(self) -> datetime:
+        """The instant of the cycle."""
+        return self.snapshot.at
+
+
+def content_hash(text: str) -> str:
+    """Name of a stored forecast, plan or configuration."""
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def to_json(record: StepRecord) -> str:
+    """One line of compact JSON."""
+    body = {
+        "v": VERSION,
+        "at": _stamp(record.at),
+        "signals": {s.value: _measured_out(m) for s, m in record.snapshot.signals.items()},
+        "target": [record.target.room_c, record.target.band_k, record.target.reason],
+        "belief": _belief_out(record.belief),
+        "memory": _memory_out(record.memory),
+        "ghi": record.ghi_w_per_m2,
+        "outdoor_forecast": record.outdoor_forecast_c,
+        "current": record.current,
+        "plan": record.plan_hash,
+        "forecast": record.forecast_hash,
+        "released": record.released,
+        "wanted": [
+            _settings_out(record.wanted.settings), record.wanted.run, record.wanted.heat_w,
+            record.wanted.source, record.wanted.reason,
+        ],
+        "verdict": _verdict_out(record.verdict),
+        "outcome": _outcome_out(record.outcome),
+        "notes": list(record.notes),
+        "plan_ms": record.plan_time_ms,
+        "not_solved": record.not_solved,
+    }  # fmt: skip
+    return json.dumps(body, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def from_json(text: str) -> StepRecord:
+    """The record of a line; raises `RecordError` for anything else."""
+    try:
+        body = json.loads(text)
+        if body["v"] != VERSION:
+            raise RecordError(f"record version {body['v']}, this program reads {VERSION}")
+        return _record_in(body)
+    except RecordError:
+        raise
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+        raise RecordError(f"not a record: {error!r}") from error
+
+
+def _record_in(body: Mapping[str, Any]) -> StepRecord:
+    at = datetime.fromisoformat(body["at"])
+    wanted = body["wanted"]
+    return StepRecord(
+        snapshot=Snapshot(at, {Signal(k): _measured_in(v) for k, v in body["signals"].items()}),
+        target=Target(*body["target"]),
+        belief=_belief_in(body["belief"], at),
+        memory=_memory_in(body["memory"]),
+        ghi_w_per_m2=body["ghi"],
+        outdoor_forecast_c=body["outdoor_forecast"],
+        current=body["current"],
+        plan_hash=body["plan"],
+        forecast_hash=body["forecast"],
+        released=body["released"],
+        wanted=Wanted(_settings_in(wanted[0]), wanted[1], wanted[2], wanted[3], wanted[4]),
+        verdict=_verdict_in(body["verdict"]),
+        outcome=_outcome_in(body["outcome"]),
+        notes=tuple(body["notes"]),
+        plan_time_ms=body["plan_ms"],
+        not_solved=body["not_solved"],
+    )
+
+
+def _stamp(at: datetime) -> str:
+    return at.isoformat()
+
+
+def _measured_out(measured: Measured) -> list[object]:
+    match measured:
+        case Reading(value, at):
+            return [value, _stamp(at)]
+        case Missing(reason, since):
+            return [reason, _stamp(since), 0]
+
+
+def _measured_in(raw: list[Any]) -> Measured:
+    at = datetime.fromisoformat(raw[1])
+    return Missing(raw[0], at) if len(raw) == 3 else Reading(float(raw[0]), at)
+
+
+def _belief_out(belief: Belief) -> list[object]:
+    e = belief.estimate
+    return [
+        list(e.state_c), e.disturbance_w, list(e.covariance), belief.balance_kh,
+        belief.emitter_gain_frac,
+    ]  # fmt: skip
+
+
+def _belief_in(raw: list[Any], at: datetime) -> Belief:
+    estimate = Estimate(
+        at=at, state_c=tuple(raw[0]), disturbance_w=raw[1], covariance=tuple(raw[2])
+    )
+    return Belief(estimate, raw[3], raw[4])
+
+
+def _memory_out(memory: Memory) -> list[object]:
+    since = None if memory.since is None else _stamp(memory.since)
+    settings = None if memory.settings is None else _settings_out(memory.settings)
+    return [memory.compressor_on, since, settings]
+
+
+def _memory_in(raw: list[Any]) -> Memory:
+    since = None if raw[1] is None else datetime.fromisoformat(raw[1])
+    return Memory(raw[0], since, None if raw[2] is None else _settings_in(raw[2]))
+
+
+def _settings_out(settings: Mapping[Capability, float]) -> dict[str, float]:
+    return {capability.value: value for capability, value in settings.items()}
+
+
+def _settings_in(raw: Mapping[str, float]) -> dict[Capability, float]:
+    return {Capability(name): float(value) for name, value in raw.items()}
+
+
+def _verdict_out(verdict: Verdict) -> dict[str, object]:
+    match verdict:
+        case Allowed(settings):
+            return {"allowed": _settings_out(settings)}
+        case Altered(settings, reasons):
+            return {"altered": _settings_out(settings), "why": list(reasons)}
+        case Refused(reasons):
+            return {"refused": list(reasons)}
+
+
+def _verdict_in(raw: Mapping[str, Any]) -> Verdict:
+    if "allowed" in raw:
+        return Allowed(_settings_in(raw["allowed"]))
+    if "altered" in raw:
+        return Altered(_settings_in(raw["altered"]), tuple(raw["why"]))
+    return Refused(tuple(raw["refused"]))
+
+
+def _outcome_out(outcome: Outcome) -> dict[str, object]:
+    match outcome:
+        case Applied(read_back):
+            return {"applied": _settings_out(read_back)}
+        case NotApplied(reason):
+            return {"not_applied": reason}
+
+
+def _outcome_in(raw: Mapping[str, Any]) -> Outcome:
+    if "applied" in raw:
+        return Applied(_settings_in(raw["applied"]))
+    return NotApplied(raw["not_applied"])

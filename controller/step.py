@@ -1,0 +1,170 @@
+"""Decide what to ask of the pump in this cycle, from snapshot, belief and plan. Pure."""
+
+import math
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from controller.actuation import heat_setting, rest_setting
+from controller.config import HouseConfig
+from controller.estimate import Belief, emitter_now
+from controller.guard import Limits, Memory, Wanted
+from controller.model import HouseModel
+from controller.snapshot import Snapshot
+from controller.wishes import Target
+from drivers.api import Capability, Knob, Signal
+from mpc.building import flow_for_heat
+from mpc.heat_pump import capacity_w
+from mpc.plan import Plan
+
+START_FRAC, KEEP_FRAC = 0.55, 0.25
+"""A resting pump starts when the plan wants this share of its lowest heat; a running one stops below
+the smaller share. The gap keeps it from following a plan's small steps with starts and stops."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """What the controller knows of the pump it steers."""
+
+    knob: Knob | None
+    flow_max_c: float
+    power_max_w: float | None
+    minimum_run_s: float
+    minimum_off_s: float
+    modulation_min_frac: float
+
+
+def machine(config: HouseConfig, knob: Knob | None) -> Machine:
+    """The pump's protection values as configured."""
+    pump = config.heat_pump
+    return Machine(
+        knob=knob,
+        flow_max_c=pump.flow_max_c,
+        power_max_w=pump.power_max_w,
+        minimum_run_s=pump.minimum_run_s,
+        minimum_off_s=pump.minimum_off_s,
+        modulation_min_frac=pump.modulation_min_frac,
+    )
+
+
+def planned_heat_w(plan: Plan, at: datetime) -> float | None:
+    """The plan's heat for the step that holds `at`; None outside the plan."""
+    index = math.floor((at - plan.starts_at).total_seconds() / plan.step_s)
+    return plan.heat_w[index] if 0 <= index < len(plan.heat_w) else None
+
+
+def covers(plan: Plan, at: datetime) -> bool:
+    """Whether the plan says anything about this instant."""
+    end_at = plan.starts_at + timedelta(seconds=plan.step_s * len(plan.heat_w))
+    return plan.starts_at <= at < end_at
+
+
+def lowest_heat_w(snapshot: Snapshot, model: HouseModel, machine: Machine) -> float:
+    """The least heat the pump can give without cycling, at today's temperatures."""
+    outdoor_c = snapshot.value(Signal.OUTDOOR_C)
+    flow_c = snapshot.value(Signal.FLOW_C)
+    full_w = float(
+        capacity_w(
+            model.heat_pump,
+            2.0 if outdoor_c is None else outdoor_c,
+            35.0 if flow_c is None else max(flow_c, 25.0),
+        )
+    )
+    return machine.modulation_min_frac * full_w
+
+
+def decide(
+    snapshot: Snapshot,
+    *,
+    plan: Plan | None,
+    belief: Belief,
+    memory: Memory,
+    model: HouseModel,
+    machine: Machine,
+    current: float | None,
+) -> Wanted:
+    """Follow the plan's heat for this instant with the pump's knob.
+
+    `current` is the knob's value last read back. Without a plan, a knob or a known room the answer
+    is to ask nothing, which leaves the pump to its own curve.
+    """
+    if machine.knob is None:
+        return _nothing("the pump has no knob for heat")
+    if plan is None or (heat_w := planned_heat_w(plan, snapshot.at)) is None:
+        return _nothing("there is no plan for now")
+    least_w = lowest_heat_w(snapshot, model, machine)
+    running = memory.compressor_on is True
+    run = heat_w >= least_w * (KEEP_FRAC if running else START_FRAC)
+    room_c = belief.estimate.state_c[0]
+    knob = machine.knob
+    if not run:
+        return Wanted(
+            {knob.capability: rest_setting(knob, room_c)}, False, heat_w, plan.source, "rest"
+        )
+    value = heat_setting(
+        knob,
+        heat_w=max(heat_w, least_w),
+        emitter=emitter_now(belief, model),
+        snapshot=snapshot,
+        room_c=room_c,
+        floor_c=_floor_c(belief),
+        current=current,
+    )
+    if value is None:
+        return _nothing("the pump does not show what its curve asks for")
+    return Wanted({knob.capability: value}, True, heat_w, plan.source, "heat")
+
+
+def limits(
+    snapshot: Snapshot,
+    *,
+    belief: Belief,
+    model: HouseModel,
+    machine: Machine,
+    config: HouseConfig,
+    target: Target,
+) -> Limits:
+    """The guard's bounds and its three safe values of the knob at this moment."""
+    knob = machine.knob
+    room_c = belief.estimate.state_c[0]
+    return Limits(
+        knob=knob,
+        rest_value=None if knob is None else rest_setting(knob, room_c),
+        run_value=None if knob is None else _run_value(knob, snapshot, belief, model, machine),
+        frost_value=None if knob is None else _frost_value(knob, machine),
+        flow_max_c=machine.flow_max_c,
+        power_max_w=machine.power_max_w,
+        minimum_run_s=machine.minimum_run_s,
+        minimum_off_s=machine.minimum_off_s,
+        frost_c=config.comfort.frost_c,
+        room_max_c=max(config.comfort.room_max_c, target.room_c + 0.5),
+    )
+
+
+def _run_value(
+    knob: Knob, snapshot: Snapshot, belief: Belief, model: HouseModel, machine: Machine
+) -> float | None:
+    if knob.capability is not Capability.FLOW_SETPOINT:
+        return None  # a pump on its own curve keeps its own minimum run time
+    flow_c = flow_for_heat(
+        emitter_now(belief, model),
+        lowest_heat_w(snapshot, model, machine),
+        room_c=belief.estimate.state_c[0],
+        floor_c=_floor_c(belief),
+    )
+    return min(max(flow_c, knob.minimum), machine.flow_max_c, knob.maximum)
+
+
+def _frost_value(knob: Knob, machine: Machine) -> float:
+    top = knob.maximum if knob.safe_maximum is None else min(knob.maximum, knob.safe_maximum)
+    if knob.capability is Capability.FLOW_SETPOINT:
+        return min(top, machine.flow_max_c)
+    return top
+
+
+def _floor_c(belief: Belief) -> float | None:
+    state_c = belief.estimate.state_c
+    return state_c[2] if len(state_c) > 2 else None
+
+
+def _nothing(reason: str) -> Wanted:
+    return Wanted({}, None, None, "none", reason)

@@ -1,0 +1,132 @@
+"""Small durable state: leases with the owner's originals, wishes, the last belief. SQLite, fully synced.
+
+What is in here must survive a power cut, because a pump may hold a value of ours for ever.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from pydantic import TypeAdapter
+
+from controller.estimate import Belief
+from controller.wishes import Wishes
+from drivers.api import Capability
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS lease (
+  capability TEXT PRIMARY KEY, original REAL, written REAL NOT NULL, written_before REAL,
+  opened_at TEXT NOT NULL, written_at TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS state (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+"""
+
+_WISHES = TypeAdapter(Wishes)
+_BELIEF = TypeAdapter(Belief)
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """One knob in our hands: the owner's value before us, and what we wrote last."""
+
+    capability: Capability
+    original: float | None  # None: volatile, the device forgets by itself
+    written: float
+    written_before: float | None  # ours too: a crash may fall between saving a lease and the write
+    opened_at: datetime
+    written_at: datetime
+
+
+class Store:
+    """Durable state of one house."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._db = sqlite3.connect(path, isolation_level=None)
+        self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.execute("PRAGMA synchronous=FULL")
+        self._db.executescript(_SCHEMA)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+    def leases(self) -> dict[Capability, Lease]:
+        """All open leases."""
+        rows = self._db.execute(
+            "SELECT capability, original, written, written_before, opened_at, written_at FROM lease"
+        )
+        return {
+            Capability(row[0]): Lease(
+                Capability(row[0]),
+                row[1],
+                row[2],
+                row[3],
+                datetime.fromisoformat(row[4]),
+                datetime.fromisoformat(row[5]),
+            )
+            for row in rows
+        }
+
+    def save_lease(self, lease: Lease) -> None:
+        """Commit before the write it announces."""
+        self._db.execute(
+            "INSERT OR REPLACE INTO lease VALUES (?, ?, ?, ?, ?, ?)",
+            (
+                lease.capability.value,
+                lease.original,
+                lease.written,
+                lease.written_before,
+                lease.opened_at.isoformat(),
+                lease.written_at.isoformat(),
+            ),
+        )
+
+    def drop_lease(self, capability: Capability) -> None:
+        """The knob is the owner's again."""
+        self._db.execute("DELETE FROM lease WHERE capability = ?", (capability.value,))
+
+    def wishes(self) -> Wishes:
+        """The owner's will as last saved."""
+        text = self._get("wishes")
+        return Wishes() if text is None else _WISHES.validate_json(text)
+
+    def save_wishes(self, wishes: Wishes) -> None:
+        """Keep the owner's will over restarts."""
+        self._put("wishes", _WISHES.dump_json(wishes).decode())
+
+    def belief(self) -> Belief | None:
+        """What was believed of the house when the service last said so."""
+        text = self._get("belief")
+        return None if text is None else _BELIEF.validate_json(text)
+
+    def save_belief(self, belief: Belief) -> None:
+        """Keep the belief over restarts."""
+        self._put("belief", _BELIEF.dump_json(belief).decode())
+
+    def text(self, key: str) -> str | None:
+        """A free text value, such as the last forecasts as JSON."""
+        return self._get(key)
+
+    def save_text(self, key: str, value: str) -> None:
+        """Store a free text value."""
+        self._put(key, value)
+
+    def _get(self, key: str) -> str | None:
+        row = self._db.execute("SELECT value FROM state WHERE key = ?", (key,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def _put(self, key: str, value: str) -> None:
+        self._db.execute("INSERT OR REPLACE INTO state VALUES (?, ?)", (key, value))
+
+
+@contextmanager
+def open_store(path: Path) -> Iterator[Store]:
+    """A store that is closed at the end of the block."""
+    store = Store(path)
+    try:
+        yield store
+    finally:
+        store.close()

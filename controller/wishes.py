@@ -1,0 +1,93 @@
+"""What the owner wants now: the most recent of his commands and the wall thermostat. Pure."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Literal
+
+from controller.config import Comfort
+from controller.snapshot import Snapshot
+from drivers.api import Signal
+
+WishKind = Literal["override", "away", "boost"]
+
+BOOST_K = 1.0
+"""A boost lifts the whole band by this much."""
+
+SAME_SETPOINT_K = 0.05
+"""Thermostat set-points closer than this are the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """One timed command of the owner; `until` None means until he says otherwise."""
+
+    kind: WishKind
+    room_c: float | None
+    said_at: datetime
+    until: datetime | None
+
+    def holds_at(self, at: datetime) -> bool:
+        """Whether the wish is in force."""
+        return self.until is None or at < self.until
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """All that is known of the owner's will; survives restarts."""
+
+    wish: Wish | None = None
+    thermostat_c: float | None = None  # the set-point last seen at the wall
+    thermostat_at: datetime | None = None  # when it was turned
+    released: bool = False  # hands off the pump until `resume`
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The room temperature wanted now, and why."""
+
+    room_c: float
+    band_k: float
+    reason: str
+
+
+def notice_thermostat(wishes: Wishes, snapshot: Snapshot) -> Wishes:
+    """Remember a turn at the wall thermostat, and when it happened."""
+    setpoint_c = snapshot.value(Signal.ROOM_SETPOINT_C)
+    if setpoint_c is None:
+        return wishes
+    if wishes.thermostat_c is not None and abs(setpoint_c - wishes.thermostat_c) < SAME_SETPOINT_K:
+        return wishes
+    return replace(wishes, thermostat_c=setpoint_c, thermostat_at=snapshot.at)
+
+
+def forget_past(wishes: Wishes, at: datetime) -> Wishes:
+    """Drop a wish that has run out."""
+    if wishes.wish is not None and not wishes.wish.holds_at(at):
+        return replace(wishes, wish=None)
+    return wishes
+
+
+def target(wishes: Wishes, comfort: Comfort, snapshot: Snapshot) -> Target:
+    """The latest of: the owner's command, the wall thermostat, the configuration."""
+    room_c, reason = comfort.room_c, "configured"
+    if wishes.thermostat_c is not None:
+        room_c, reason = wishes.thermostat_c, "wall thermostat"
+    if snapshot.value(Signal.ROOM_HEATING_ENABLED) == 0.0:
+        room_c, reason = comfort.away_c, "heating switched off at the thermostat"
+    wish = wishes.wish
+    turned_later = (
+        wish is not None
+        and wishes.thermostat_at is not None
+        and wishes.thermostat_at > wish.said_at
+    )
+    if wish is not None and wish.holds_at(snapshot.at) and not turned_later:
+        match wish.kind:
+            case "override" if wish.room_c is not None:
+                room_c, reason = wish.room_c, "override"
+            case "away":
+                room_c = comfort.away_c if wish.room_c is None else wish.room_c
+                reason = "away"
+            case _:
+                room_c, reason = room_c + BOOST_K, "boost"
+    bounded_c = min(max(room_c, comfort.frost_c + 1.0), comfort.room_max_c - 0.5)
+    return Target(bounded_c, comfort.band_k, reason)
