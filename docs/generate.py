@@ -1,0 +1,65 @@
+"""Writes the reference pages from their source; `--check` fails when one of them is stale.
+
+Usage: python -m docs.generate [--check]
+"""
+
+import argparse
+import difflib
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from controller.cli import app
+from controller.config import HouseConfig
+from docs.cli_page import cli_page
+from docs.configuration_page import configuration_page
+from docs.devices_page import devices_page
+from drivers.profile import load_profile, shipped_profiles
+
+REFERENCE = Path(__file__).resolve().parent / "reference"
+
+
+def pages() -> dict[str, str]:
+    """File name -> content of every generated page."""
+    return {
+        "configuration.md": configuration_page(HouseConfig),
+        "cli.md": cli_page(app),
+        "devices.md": devices_page([load_profile(name) for name in shipped_profiles()]),
+    }
+
+
+def stale(folder: Path, fresh: Mapping[str, str]) -> str:
+    """What differs between the files and their fresh content, as a diff; empty when nothing does."""
+    found: list[str] = []
+    for name, content in fresh.items():
+        path = folder / name
+        old = path.read_text(encoding="utf-8") if path.exists() else ""
+        found += difflib.unified_diff(
+            old.splitlines(keepends=True),
+            content.splitlines(keepends=True),
+            f"docs/reference/{name}",
+            f"docs/reference/{name} (fresh)",
+            n=1,
+        )
+    return "".join(found)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Write the pages, or compare them; the exit code is 1 when --check finds a stale page."""
+    parser = argparse.ArgumentParser(prog="python -m docs.generate", description=__doc__)
+    parser.add_argument("--check", action="store_true", help="change nothing, fail when stale")
+    fresh = pages()
+    if parser.parse_args(arguments).check:
+        difference = stale(REFERENCE, fresh)
+        if difference:
+            sys.stderr.write(difference)
+            sys.stderr.write("\nstale reference pages; write them with: python -m docs.generate\n")
+        return 1 if difference else 0
+    REFERENCE.mkdir(parents=True, exist_ok=True)
+    for name, content in fresh.items():
+        (REFERENCE / name).write_text(content, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
