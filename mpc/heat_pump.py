@@ -2,6 +2,22 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from mpc.arrays import FloatArray
+
+EXTRAPOLATE_K = 10.0  # a data sheet is stretched this far, then held
+COP_MIN = 1.0  # an electric heater would do as well
+CAPACITY_MIN_FRAC = 0.2  # of the largest rated heat; keeps an extrapolation from reaching zero
+PRIOR_COP_PER_K = (0.022, -0.020)  # relative to source and flow; slope of common EN 14511 sheets
+PRIOR_HEAT_PER_K = (0.020, -0.005)
+PRIOR_WEIGHT_K = 2.0  # the data decide as soon as points lie further apart than this
+COP_PER_K_RANGE = ((0.005, 0.045), (-0.040, -0.008))  # what a vapour-compression cycle can show
+HEAT_PER_K_RANGE = ((0.0, 0.045), (-0.020, 0.0))
+BRINE_BELOW_GROUND_K = 5.0  # iPower WP5.5: data-sheet brine inlet = ground - 5 K, ground >= 0 °C
 
 
 class SourceKind(StrEnum):
@@ -29,3 +45,113 @@ class HeatPumpMap:
     points: tuple[RatedPoint, ...]
     field_frac: float  # real COP over data-sheet COP (defrost, cycling, part load)
     standby_w: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """Rated COP and heat on a full grid (sources x flows)."""
+
+    source_c: FloatArray
+    flow_c: FloatArray
+    cop: FloatArray
+    heat_w: FloatArray
+
+
+def cop(heat_pump: HeatPumpMap, source_c: ArrayLike, flow_c: ArrayLike) -> FloatArray:
+    """COP in the field: rated COP times `field_frac`, never below 1, never rising with the flow.
+
+    Bilinear on a full grid of points; the slope of the last cell is continued for EXTRAPOLATE_K
+    and then held. Scattered points: the plane of `_surface_table`.
+    """
+    table = _table(heat_pump)
+    rated = _bilinear(table, table.cop, source_c, flow_c)
+    return np.maximum(heat_pump.field_frac * rated, COP_MIN)
+
+
+def capacity_w(heat_pump: HeatPumpMap, source_c: ArrayLike, flow_c: ArrayLike) -> FloatArray:
+    """Largest continuous heat, from the same points in the same way as `cop`."""
+    table = _table(heat_pump)
+    rated = _bilinear(table, table.heat_w, source_c, flow_c)
+    return np.maximum(rated, CAPACITY_MIN_FRAC * float(table.heat_w.max()))
+
+
+def source_for(heat_pump: HeatPumpMap, outdoor_c: ArrayLike) -> FloatArray:
+    """Source temperature of each step: outdoor air, or brine that follows the mean outdoors."""
+    outdoor = np.asarray(outdoor_c, dtype=np.float64)
+    if heat_pump.source is SourceKind.AIR:
+        return outdoor
+    brine_c = max(0.0, float(np.mean(outdoor))) - BRINE_BELOW_GROUND_K
+    return np.full_like(outdoor, brine_c)
+
+
+@lru_cache(maxsize=64)
+def _table(heat_pump: HeatPumpMap) -> _Table:
+    if not heat_pump.points:
+        raise ValueError("a heat pump map needs at least one rated point")
+    for point in heat_pump.points:
+        if point.heat_w <= 0.0 or point.power_w <= 0.0:
+            raise ValueError(f"rated heat and power must be positive: {point}")
+    found = {(p.source_c, p.flow_c): p for p in heat_pump.points}
+    sources = np.array(sorted({p.source_c for p in heat_pump.points}))
+    flows = np.array(sorted({p.flow_c for p in heat_pump.points}))
+    full = len(found) == len(sources) * len(flows) and min(len(sources), len(flows)) >= 2
+    if not full:
+        return _surface_table(heat_pump.points, sources, flows)
+    rows = [[found[float(s), float(f)] for f in flows] for s in sources]
+    rated_cop = np.array([[p.heat_w / p.power_w for p in row] for row in rows])
+    heat_w = np.array([[p.heat_w for p in row] for row in rows])
+    # A sheet's rounding must not make warmer water look cheaper.
+    return _Table(sources, flows, np.minimum.accumulate(rated_cop, axis=1), heat_w)
+
+
+def _surface_table(
+    points: tuple[RatedPoint, ...], sources: FloatArray, flows: FloatArray
+) -> _Table:
+    """Scattered points: least squares of log COP and log heat, linear in source and flow.
+
+    ln y = y0 + s (T_s - mean T_s) + f (T_f - mean T_f); s, f start from PRIOR_* with the weight of
+    points PRIOR_WEIGHT_K apart and stay inside the plausible ranges, so one point is enough.
+    """
+    axes = np.array([[p.source_c, p.flow_c] for p in points])
+    middle = axes.mean(axis=0)
+    source_c = np.linspace(sources[0] - EXTRAPOLATE_K, sources[-1] + EXTRAPOLATE_K, 9)
+    flow_c = np.linspace(flows[0] - EXTRAPOLATE_K, flows[-1] + EXTRAPOLATE_K, 9)
+
+    def surface(
+        values: FloatArray,
+        prior_per_k: tuple[float, float],
+        range_per_k: tuple[tuple[float, float], tuple[float, float]],
+    ) -> FloatArray:
+        log = np.log(values)
+        design = np.vstack([axes - middle, PRIOR_WEIGHT_K * np.eye(2)])
+        wanted = np.concatenate([log - log.mean(), PRIOR_WEIGHT_K * np.array(prior_per_k)])
+        slopes = np.linalg.lstsq(design, wanted, rcond=None)[0]
+        s, f = (float(np.clip(v, *r)) for v, r in zip(slopes, range_per_k, strict=True))
+        grid = s * (source_c - middle[0])[:, None] + f * (flow_c - middle[1])[None, :]
+        return np.asarray(np.exp(log.mean() + grid), dtype=np.float64)
+
+    cops = np.array([p.heat_w / p.power_w for p in points])
+    heats = np.array([p.heat_w for p in points])
+    return _Table(
+        source_c,
+        flow_c,
+        surface(cops, PRIOR_COP_PER_K, COP_PER_K_RANGE),
+        surface(heats, PRIOR_HEAT_PER_K, HEAT_PER_K_RANGE),
+    )
+
+
+def _bilinear(
+    table: _Table, values: FloatArray, source_c: ArrayLike, flow_c: ArrayLike
+) -> FloatArray:
+    """Interpolate; outside, continue the edge cell for EXTRAPOLATE_K and hold."""
+    i, u = _locate(table.source_c, source_c)
+    j, v = _locate(table.flow_c, flow_c)
+    low = values[i, j] * (1.0 - u) + values[i + 1, j] * u
+    high = values[i, j + 1] * (1.0 - u) + values[i + 1, j + 1] * u
+    return np.asarray(low * (1.0 - v) + high * v, dtype=np.float64)
+
+
+def _locate(axis: FloatArray, at: ArrayLike) -> tuple[NDArray[np.intp], FloatArray]:
+    x = np.clip(np.asarray(at, dtype=np.float64), axis[0] - EXTRAPOLATE_K, axis[-1] + EXTRAPOLATE_K)
+    i = np.clip(np.searchsorted(axis, x, side="right") - 1, 0, len(axis) - 2)
+    return i, (x - axis[i]) / (axis[i + 1] - axis[i])

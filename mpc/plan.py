@@ -17,7 +17,8 @@ class Estimate:
     """What is believed of the house's state at an instant, and how sure.
 
     `state_c` are the temperatures of air, mass and (if modelled) floor; `disturbance_w` is the
-    unexplained heat into the air; `covariance` is row-major over state and disturbance (K², K·W, W²).
+    unexplained heat into the air; `covariance` is row-major over state and disturbance
+    (K², K·W, W²).
     """
 
     at: datetime
@@ -92,6 +93,8 @@ class Diagnostics:
     solve_ms: float
     objective: float
     replay_error_k: float  # largest difference between the solver's rooms and the replayed ones
+    passes: int = 1  # solves, each with the power curve at the temperatures found before
+    power_fit_error_frac: float = 0.0  # largest error of the quadratic power curve of any step
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,192 @@
+"""PlanRequest in, Solved or NotSolved out: the one place that knows the solver."""
+
+import warnings
+from dataclasses import dataclass, fields
+
+import cvxpy as cp
+import numpy as np
+
+from mpc.arrays import FloatArray
+from mpc.building import capacities_kwh_per_k, simulate, steady_state
+from mpc.plan import Diagnostics, NotSolved, PlanRequest, PlanResult, Solved
+from mpc.power_curve import PowerCurve, heat_max_w, power_curve, power_w
+from mpc.problem import PlanNumbers, compiled, set_numbers
+from mpc.replay import House, during, emission_at, house_of, plan_from_heat, steady_at_target
+from mpc.request_check import flaw
+
+SOLVER = "Clarabel"
+MAX_ITERATIONS = 100  # a usual plan takes 15 to 25
+MAX_PASSES = 3  # of solving and drawing the power curve again at the temperatures found
+PASS_POWER_FRAC = 0.02  # curve and map agree to this share of the energy: no further pass
+PASS_HEAT_FRAC = 0.01  # heat beyond the bound at the temperatures found, of the largest bound
+REPLAY_K = 0.05  # largest room difference between the solver's rooms and the replayed ones
+END_HOURS = 24.0  # the last day of the horizon sets what heat left in the house is worth
+PRICE_SCALE_MIN = 1e-3  # per kWh; keeps the problem finite when electricity is free
+CLARABEL_SETTINGS = {
+    "max_iter": MAX_ITERATIONS,
+    "max_threads": 1,
+    "direct_solve_method": "qdldl",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What one call of the solver said."""
+
+    status: str
+    heat_w: FloatArray | None
+    room_c: FloatArray | None
+    objective: float
+    iterations: int
+    solve_ms: float
+
+
+def solve(request: PlanRequest) -> PlanResult:
+    """The cheapest comfortable plan, replayed and checked. Never raises for numerical reasons.
+
+    Each pass solves a convex quadratic problem whose power curve holds at assumed room and floor
+    temperatures; then these are replaced by the ones found, until curve and map agree or
+    MAX_PASSES is reached. The plan's powers and costs always come from the map.
+    """
+    wrong = flaw(request)
+    if wrong is not None:
+        return NotSolved(f"unusable request: {wrong}", None)
+    house = house_of(request)
+    states = steady_at_target(request, house).state_c
+    answers: list[_Answer] = []
+    while True:
+        where = emission_at(request, states)
+        curve = power_curve(where)
+        answer = _ask(plan_numbers(request, house, curve))
+        answers.append(answer)
+        if answer.heat_w is None or answer.room_c is None:
+            diagnostics = _diagnostics(answers, curve, replay_error_k=np.inf)
+            return NotSolved(f"the solver ended with {answer.status}", diagnostics)
+        heat = np.clip(answer.heat_w, 0.0, curve.heat_max_w)
+        ends = simulate(house.step, house.start_c, heat_w=heat, drive_k=house.drive_k)
+        states = during(house.start_c, ends)
+        if len(answers) == MAX_PASSES or _agrees(request, curve, heat, states):
+            break
+    bound_w = heat_max_w(emission_at(request, states))
+    plan = plan_from_heat(request, house, np.minimum(heat, bound_w), source="mpc")
+    error_k = float(np.max(np.abs(ends[0] - answer.room_c)))
+    diagnostics = _diagnostics(answers, curve, replay_error_k=error_k)
+    if not error_k <= REPLAY_K:
+        return NotSolved(f"the replayed rooms differ by {error_k:.3f} K", diagnostics)
+    return Solved(plan, diagnostics)
+
+
+def _agrees(
+    request: PlanRequest, curve: PowerCurve, heat_w: FloatArray, states_c: FloatArray
+) -> bool:
+    """Do curve and bounds still hold at the states this heat leads to?"""
+    where = emission_at(request, states_c)
+    real_w = power_w(where, heat_w) - request.heat_pump.standby_w
+    curve_w = curve.a * heat_w + curve.b_per_w * heat_w**2
+    missed = float(np.sum(np.abs(curve_w - real_w)))
+    excess_w = float(np.max(heat_w - heat_max_w(where)))
+    return missed <= PASS_POWER_FRAC * float(np.sum(real_w)) and (
+        excess_w <= PASS_HEAT_FRAC * float(np.max(curve.heat_max_w))
+    )
+
+
+def plan_numbers(request: PlanRequest, house: House, curve: PowerCurve) -> PlanNumbers:
+    """The request in the units of the problem: kW, hours, and costs over the mean price.
+
+    At a negative price the convex P would be rewarded for waste; there the price is put on the
+    secant of the curve, the convex envelope of price * P.
+    """
+    horizon, comfort = request.horizon, request.comfort
+    hours = horizon.step_s / 3600.0
+    price = np.array(horizon.price_per_kwh)
+    scale = max(float(np.mean(np.abs(price))), PRICE_SCALE_MIN)
+    slope = np.where(price >= 0.0, curve.a, curve.secant)
+    bend_per_kw = np.where(price >= 0.0, curve.b_per_w * 1000.0, 0.0)
+    drive_k = house.drive_k.copy()
+    drive_k[:, 0] += house.step.a @ house.start_c
+    stored_kwh, worth_per_kwh = _end_of_horizon(request, house, curve)
+    return PlanNumbers(
+        a=house.step.a,
+        b_heat_k_per_kw=house.step.b_heat * 1000.0,
+        drive_k=drive_k,
+        linear_cost_per_kw=hours * price * slope / scale,
+        root_cost_per_kw=np.sqrt(hours * np.maximum(price, 0.0) * bend_per_kw / scale),
+        heat_max_kw=curve.heat_max_w / 1000.0,
+        low_c=np.array(comfort.low_c),
+        high_c=np.array(comfort.high_c),
+        below_cost_per_k=comfort.below_price_per_kh * hours / scale,
+        above_cost_per_k=comfort.above_price_per_kh * hours / scale,
+        target_sum_k=float(np.sum(comfort.target_c)) - comfort.balance_kh / hours,
+        mean_cost_per_k=comfort.mean_price_per_kh * hours / scale,
+        stored_kwh_per_k=capacities_kwh_per_k(request.building),
+        stored_target_kwh=stored_kwh,
+        stored_cost_per_kwh=worth_per_kwh / scale,
+    )
+
+
+def _end_of_horizon(request: PlanRequest, house: House, curve: PowerCurve) -> tuple[float, float]:
+    """Heat that should be left in the house (kWh above 0 °C) and the price of a missing kWh.
+
+    Left: the house at rest at the last target in the mean weather of the last day. Price: what one
+    more kWh of heat cost on that day at the heat this takes.
+    """
+    horizon = request.horizon
+    last = slice(-max(1, round(END_HOURS * 3600.0 / horizon.step_s)), None)
+    rest = steady_state(
+        request.building,
+        room_c=request.comfort.target_c[-1],
+        outdoor_c=float(np.mean(horizon.outdoor_c[last])),
+        ghi_w_per_m2=float(np.mean(horizon.ghi_w_per_m2[last])),
+        gain_w=float(np.mean(house.gain_w[last])),
+    )
+    heat_w = np.clip(rest.heat_w[0], 0.0, curve.heat_max_w[last])
+    marginal = curve.a[last] + 2.0 * curve.b_per_w[last] * heat_w
+    price = np.maximum(np.array(horizon.price_per_kwh[last]), 0.0)
+    stored_kwh = float(capacities_kwh_per_k(request.building) @ rest.state_c[:, 0])
+    return stored_kwh, float(np.mean(price * marginal))
+
+
+def _ask(numbers: PlanNumbers) -> _Answer:
+    """One solve. Only an optimum counts; an inaccurate one must still survive the replay."""
+    values = [np.asarray(getattr(numbers, field.name)) for field in fields(numbers)]
+    if not all(np.isfinite(value).all() for value in values):
+        return _Answer("numbers out of range", None, None, np.nan, 0, 0.0)
+    states, steps = numbers.drive_k.shape
+    ready = compiled(states, steps)
+    set_numbers(ready, numbers)
+    problem, symbols = ready.problem, ready.symbols
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # cvxpy warns of what the status says already
+            problem.solve(solver=cp.CLARABEL, enforce_dpp=True, **CLARABEL_SETTINGS)
+    except cp.error.SolverError as error:
+        return _Answer(f"solver error: {error}", None, None, np.nan, 0, 0.0)
+    status = str(problem.status)
+    stats = problem.solver_stats
+    heat, room = None, None
+    if status in (cp.OPTIMAL, cp.OPTIMAL_INACCURATE):
+        heat = np.asarray(symbols.heat_kw.value, dtype=np.float64) * 1000.0
+        room = np.asarray(symbols.state_c.value[0], dtype=np.float64)
+    return _Answer(
+        status=status,
+        heat_w=heat,
+        room_c=room,
+        objective=float(problem.value) if problem.value is not None else np.nan,
+        iterations=int(stats.num_iters or 0),
+        solve_ms=float(stats.solve_time or 0.0) * 1000.0,
+    )
+
+
+def _diagnostics(
+    answers: list[_Answer], curve: PowerCurve, *, replay_error_k: float
+) -> Diagnostics:
+    return Diagnostics(
+        solver=SOLVER,
+        status=answers[-1].status,
+        iterations=sum(answer.iterations for answer in answers),
+        solve_ms=sum(answer.solve_ms for answer in answers),
+        objective=answers[-1].objective,
+        replay_error_k=replay_error_k,
+        passes=len(answers),
+        power_fit_error_frac=curve.fit_error_frac,
+    )
