@@ -2,6 +2,7 @@
 
 DriverError
 ├── TransientError        try again later: timeout, device busy, truncated answer
+│   └── NoAnswerError         silence until the timeout; asking the same device more costs time
 ├── LinkLostError         reconnect: socket closed, broker gone, port not open
 ├── ConfigurationError    wrong configuration or profile: nothing will help but a person
 ├── RefusedByDeviceError  the device understood and said no: illegal address, value or function
@@ -15,6 +16,10 @@ class DriverError(Exception):
 
 class TransientError(DriverError):
     """The device did not answer properly this time."""
+
+
+class NoAnswerError(TransientError):
+    """The device stayed silent until the timeout."""
 
 
 class LinkLostError(DriverError):

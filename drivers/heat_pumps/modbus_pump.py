@@ -1,0 +1,91 @@
+"""A heat pump behind Modbus, steered from its profile alone."""
+
+from collections.abc import Mapping
+
+from drivers.api import (
+    Absent,
+    Capability,
+    Knob,
+    Maturity,
+    Now,
+    Observation,
+    OnSilence,
+    Sample,
+    WriteClass,
+)
+from drivers.errors import ConfigurationError, OutOfRangeError
+from drivers.points import encode
+from drivers.profile import Profile
+from drivers.registers_reader import RegistersReader
+from drivers.transports.modbus import ModbusLink
+
+
+class ModbusHeatPump:
+    """A `HeatPump` whose signals and knobs are the profile's. Only `write` ever writes."""
+
+    def __init__(
+        self, name: str, profile: Profile, link: ModbusLink, *, unit: int, now: Now
+    ) -> None:
+        if profile.kind != "heat_pump":
+            raise ConfigurationError(f"{name}: profile {profile.name} is not of a heat pump")
+        self._name = name
+        self._profile = profile
+        self._link = link
+        self._unit = unit
+        self._reader = RegistersReader(profile, link, unit, now)
+
+    @property
+    def name(self) -> str:
+        """What the owner calls it."""
+        return self._name
+
+    @property
+    def knobs(self) -> Mapping[Capability, Knob]:
+        """What it can be asked to do."""
+        return self._profile.knobs
+
+    @property
+    def on_silence(self) -> OnSilence:
+        """What it does when nobody writes any more."""
+        return self._profile.on_silence
+
+    @property
+    def maturity(self) -> Maturity:
+        """How far its profile has been proven."""
+        return self._profile.maturity
+
+    async def read(self) -> Observation:
+        """Every signal of the profile; an absent device makes every signal `Absent`."""
+        return await self._reader.read()
+
+    async def write(self, capability: Capability, value: float) -> None:
+        """Write once, rounded to the register's step (not to the knob's resolution).
+
+        Allowed are the knob's range and its release value. Raises a `DriverError`.
+        """
+        knob = self._knob(capability)
+        if knob.write_class is WriteClass.FORBIDDEN:
+            raise ConfigurationError(f"{self._name}: {capability} must never be written")
+        if not knob.minimum <= value <= knob.maximum and value != knob.release_value:
+            raise OutOfRangeError(
+                f"{self._name}: {capability} {value:g} is outside {knob.minimum:g} .. "
+                f"{knob.maximum:g}"
+            )
+        point = self._profile.points[knob.point]
+        await self._link.write(self._unit, point.address, encode(point, value))
+
+    async def read_back(self, capability: Capability) -> Sample | Absent:
+        """What the device holds for this knob now."""
+        return await self._reader.read_point(self._profile.points[self._knob(capability).point])
+
+    async def close(self) -> None:
+        """Give the link back."""
+        await self._link.close()
+
+    def _knob(self, capability: Capability) -> Knob:
+        try:
+            return self._profile.knobs[capability]
+        except KeyError:
+            raise ConfigurationError(
+                f"{self._name}: profile {self._profile.name} offers no {capability}"
+            ) from None
