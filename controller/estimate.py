@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import dataclass, replace
-from datetime import datetime
 
 from controller.model import HouseModel
 from controller.snapshot import Snapshot
@@ -23,6 +22,15 @@ GAIN_TIME_S = 3 * 3600.0
 
 GAIN_RANGE = (0.4, 2.5)
 """The emitters' learned factor stays inside this range, whatever a sensor says."""
+
+LEAST_HEAT_W = 300.0
+"""Below this a ratio of heats says nothing."""
+
+RECENT_S = 1800.0
+"""Temperatures of a house believed at most this long ago still hold after a restart."""
+
+STANDARD_WINTER_C = 2.0
+"""Outdoor temperature when neither sensor nor forecast says anything: a Danish winter's mean."""
 
 SETTLED_AFTER_S = 1200.0
 """Running time after which flow temperature and heat belong together."""
@@ -61,18 +69,27 @@ def delivered_heat_w(snapshot: Snapshot, model: HouseModel) -> float | None:
     return net_w * float(cop(model.heat_pump, outdoor_c, flow_c))
 
 
-def first_belief(snapshot: Snapshot, model: HouseModel) -> Belief:
-    """Before anything is known: a house near steady state at the measured room temperature."""
+def first_belief(snapshot: Snapshot, model: HouseModel, restored: Belief | None) -> Belief:
+    """After a start: a house near steady state at the measured room temperature.
+
+    What changes slowly (unexplained heat, balance, emitters) is taken over from an earlier run; the
+    temperatures too if they are recent.
+    """
     estimate = estimator.initial(
         model.building,
         at=snapshot.at,
         room_c=snapshot.value(Signal.ROOM_C),
         outdoor_c=snapshot.value(Signal.OUTDOOR_C),
     )
-    return Belief(estimate, 0.0, 1.0)
+    if restored is None or len(restored.estimate.state_c) != len(estimate.state_c):
+        return Belief(estimate, 0.0, 1.0)
+    kept = replace(estimate, disturbance_w=restored.estimate.disturbance_w)
+    if (snapshot.at - restored.estimate.at).total_seconds() < RECENT_S:
+        kept = replace(kept, state_c=restored.estimate.state_c)
+    return replace(restored, estimate=kept)
 
 
-def next_belief(
+def believe(
     belief: Belief,
     *,
     before: Snapshot,
@@ -82,6 +99,7 @@ def next_belief(
     ghi_w_per_m2: float,
     outdoor_forecast_c: float | None,
     target_c: float,
+    running_s: float,
 ) -> Belief:
     """Predict over the time between two snapshots, correct with the room reading if it is new.
 
@@ -100,16 +118,17 @@ def next_belief(
         model.building,
         until=now.at,
         heat_w=heat_w,
-        outdoor_c=belief.estimate.state_c[0] - 10.0 if outdoor_c is None else outdoor_c,
+        outdoor_c=STANDARD_WINTER_C if outdoor_c is None else outdoor_c,
         ghi_w_per_m2=ghi_w_per_m2,
     )
     room_c = now.value(Signal.ROOM_C)
     if room_c is not None and _is_news(now, before):
         estimate = estimator.correct(estimate, room_c=room_c, std_k=ROOM_STD_K)
+    span_s = (now.at - before.at).total_seconds()
     return Belief(
         estimate=estimate,
-        balance_kh=_balance(belief.balance_kh, now, before.at, target_c),
-        emitter_gain_frac=belief.emitter_gain_frac,
+        balance_kh=_balance(belief.balance_kh, room_c, target_c, span_s),
+        emitter_gain_frac=_emitter_gain(belief, now, model, running_s, span_s),
     )
 
 
@@ -120,34 +139,35 @@ def _is_news(now: Snapshot, before: Snapshot) -> bool:
     return getattr(current, "at", None) != getattr(previous, "at", None)
 
 
-def _balance(balance_kh: float, now: Snapshot, since: datetime, target_c: float) -> float:
-    room_c = now.value(Signal.ROOM_C)
-    span_s = (now.at - since).total_seconds()
+def _balance(balance_kh: float, room_c: float | None, target_c: float, span_s: float) -> float:
     kept = balance_kh * math.exp(-span_s / BALANCE_TIME_S)
     return kept if room_c is None else kept + (room_c - target_c) * span_s / 3600.0
 
 
-def learn_emitters(
-    belief: Belief, snapshot: Snapshot, model: HouseModel, *, running_s: float, span_s: float
-) -> Belief:
-    """Compare measured heat with what the emitters should give at the measured flow temperature.
+def _emitter_gain(
+    belief: Belief, snapshot: Snapshot, model: HouseModel, running_s: float, span_s: float
+) -> float:  # fmt: skip
+    """Measured heat against what the emitters should give at the measured flow temperature.
 
-    Only once the compressor has run long enough in heating for the two to belong together.
+    Learned only once the compressor has run long enough in heating for the two to belong together.
     """
-    if snapshot.operating_state is not OperatingState.HEATING or running_s < SETTLED_AFTER_S:
-        return belief
+    gain = belief.emitter_gain_frac
     heat_w = delivered_heat_w(snapshot, model)
     flow_c = snapshot.value(Signal.FLOW_C)
+    settled = running_s >= SETTLED_AFTER_S
+    if snapshot.operating_state is not OperatingState.HEATING or not settled:
+        return gain
     if heat_w is None or flow_c is None:
-        return belief
+        return gain
+    state_c = belief.estimate.state_c
     expected_w = heat_for_flow(
-        model.emitter, flow_c, room_c=belief.estimate.state_c[0], floor_c=_floor_c(belief.estimate)
+        model.emitter, flow_c, room_c=state_c[0], floor_c=state_c[2] if len(state_c) > 2 else None
     )
-    if expected_w < 300.0:
-        return belief
+    if expected_w < LEAST_HEAT_W:
+        return gain
     weight = 1.0 - math.exp(-span_s / GAIN_TIME_S)
-    gain = belief.emitter_gain_frac + weight * (heat_w / expected_w - belief.emitter_gain_frac)
-    return replace(belief, emitter_gain_frac=min(max(gain, GAIN_RANGE[0]), GAIN_RANGE[1]))
+    learned = gain + weight * (heat_w / expected_w - gain)
+    return min(max(learned, GAIN_RANGE[0]), GAIN_RANGE[1])
 
 
 def emitter_now(belief: Belief, model: HouseModel) -> Emitter:
@@ -156,6 +176,3 @@ def emitter_now(belief: Belief, model: HouseModel) -> Emitter:
         model.emitter, design_heat_w=model.emitter.design_heat_w * belief.emitter_gain_frac
     )
 
-
-def _floor_c(estimate: Estimate) -> float | None:
-    return estimate.state_c[2] if len(estimate.state_c) > 2 else None

@@ -30,6 +30,7 @@ class RecordError(ValueError):
 class StepRecord:
     """One cycle of the controller."""
 
+    continues: bool  # False: the first cycle of a run, which took its belief from elsewhere
     snapshot: Snapshot
     target: Target
     belief: Belief
@@ -63,6 +64,7 @@ def to_json(record: StepRecord) -> str:
     body = {
         "v": VERSION,
         "at": _stamp(record.at),
+        "continues": record.continues,
         "signals": {s.value: _measured_out(m) for s, m in record.snapshot.signals.items()},
         "target": [record.target.room_c, record.target.band_k, record.target.reason],
         "belief": _belief_out(record.belief),
@@ -103,6 +105,7 @@ def _record_in(body: Mapping[str, Any]) -> StepRecord:
     at = datetime.fromisoformat(body["at"])
     wanted = body["wanted"]
     return StepRecord(
+        continues=body["continues"],
         snapshot=Snapshot(at, {Signal(k): _measured_in(v) for k, v in body["signals"].items()}),
         target=Target(*body["target"]),
         belief=_belief_in(body["belief"], at),

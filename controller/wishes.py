@@ -67,8 +67,8 @@ def forget_past(wishes: Wishes, at: datetime) -> Wishes:
     return wishes
 
 
-def target(wishes: Wishes, comfort: Comfort, snapshot: Snapshot) -> Target:
-    """The latest of: the owner's command, the wall thermostat, the configuration."""
+def target(wishes: Wishes, comfort: Comfort, snapshot: Snapshot, at: datetime) -> Target:
+    """Wanted at `at`: the latest of the owner's command, the wall thermostat, the configuration."""
     room_c, reason = comfort.room_c, "configured"
     if wishes.thermostat_c is not None:
         room_c, reason = wishes.thermostat_c, "wall thermostat"
@@ -80,7 +80,7 @@ def target(wishes: Wishes, comfort: Comfort, snapshot: Snapshot) -> Target:
         and wishes.thermostat_at is not None
         and wishes.thermostat_at > wish.said_at
     )
-    if wish is not None and wish.holds_at(snapshot.at) and not turned_later:
+    if wish is not None and wish.holds_at(at) and not turned_later:
         match wish.kind:
             case "override" if wish.room_c is not None:
                 room_c, reason = wish.room_c, "override"

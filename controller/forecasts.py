@@ -1,0 +1,112 @@
+"""Prices and weather: fetch in the background, keep the last good answer, say how old it is."""
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from pydantic import TypeAdapter, ValidationError
+
+from controller.clock import Clock
+from controller.store import Store
+from drivers.api import PriceSeries, PriceSource, WeatherSeries, WeatherSource
+from drivers.errors import DriverError
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The latest answers; None means that there never was one."""
+
+    prices: PriceSeries | None = None
+    weather: WeatherSeries | None = None
+    notes: tuple[str, ...] = ()
+
+
+KNOWN = TypeAdapter(Known)
+
+
+class Forecasts:
+    """The last good answer of each source; survives restarts."""
+
+    def __init__(
+        self,
+        prices: PriceSource | None,
+        weather: WeatherSource | None,
+        *,
+        clock: Clock,
+        store: Store,
+        every_s: float,
+    ) -> None:
+        self._price_source = prices
+        self._weather_source = weather
+        self._clock = clock
+        self._store = store
+        self._every = timedelta(seconds=every_s)
+        self._next_at: datetime | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._known = self._restored()
+
+    @property
+    def known(self) -> Known:
+        """What is known now; a frozen value, the same for the whole cycle."""
+        return self._known
+
+    def consider(self, at: datetime, tasks: asyncio.TaskGroup) -> None:
+        """Start fetching if it is time. Never waits."""
+        if self._task is not None and not self._task.done():
+            return
+        if self._next_at is not None and at < self._next_at:
+            return
+        self._next_at = at + self._every
+        self._task = tasks.create_task(self._fetch(at), name="forecasts")
+
+    async def _fetch(self, at: datetime) -> None:
+        async with self._clock.busy():
+            before = self._known
+            notes: list[str] = []
+            prices, weather = before.prices, before.weather
+            if self._price_source is not None:
+                try:
+                    prices = await self._price_source.fetch(at)
+                except DriverError as error:
+                    notes.append(f"prices: {error}")
+            if self._weather_source is not None:
+                try:
+                    weather = await self._weather_source.fetch(at)
+                except DriverError as error:
+                    notes.append(f"weather: {error}")
+        for note in notes:
+            if note not in before.notes:
+                log.warning("%s; the last good answer stays in use", note)
+        self._known = Known(prices, weather, tuple(notes))
+        if (prices, weather) != (before.prices, before.weather):
+            self._store.save_text("known", KNOWN.dump_json(self._known).decode())
+
+    def _restored(self) -> Known:
+        text = self._store.text("known")
+        if text is None:
+            return Known()
+        try:
+            return KNOWN.validate_json(text)
+        except ValidationError as error:
+            log.warning("stored forecasts are unreadable and were dropped: %s", error)
+            return Known()
+
+    def ghi_at(self, at: datetime) -> float:
+        """Irradiance forecast for an instant; 0 where nothing is known (the cautious side)."""
+        value = _at(self._known.weather, at, "ghi_w_per_m2")
+        return 0.0 if value is None else value
+
+    def outdoor_at(self, at: datetime) -> float | None:
+        """Outdoor temperature forecast for an instant."""
+        return _at(self._known.weather, at, "outdoor_c")
+
+
+def _at(weather: WeatherSeries | None, at: datetime, field: str) -> float | None:
+    if weather is None:
+        return None
+    index = int((at - weather.starts_at).total_seconds() // weather.step_s)
+    values: tuple[float, ...] = tuple(getattr(weather, field))
+    return values[index] if 0 <= index < len(values) else None

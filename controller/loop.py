@@ -1,0 +1,238 @@
+"""The controller's one loop: sense, estimate, forecast, plan, decide, guard, act, record."""
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from controller.act import Actuator
+from controller.clock import Clock
+from controller.estimate import Belief
+from controller.forecasts import KNOWN, Forecasts, Known
+from controller.guard import Memory, remember
+from controller.planner import PLAN, REQUEST, News, Planning
+from controller.recorder import Recorder
+from controller.records import StepRecord
+from controller.request import plan_request
+from controller.sense import sense
+from controller.snapshot import Snapshot
+from controller.stages import Previous, Stages, settings_of
+from controller.store import Store
+from controller.wishes import Target, Wishes, forget_past, notice_thermostat, target
+from drivers.api import Capability, Device, Signal
+from mpc.plan import NotSolved, Plan, PlanRequest
+
+log = logging.getLogger(__name__)
+
+BELIEF_EVERY = timedelta(minutes=15)
+"""How often the belief is saved: losing a quarter of an hour of it costs nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """Everything the loop works with; put together in app.py."""
+
+    stages: Stages
+    devices: Sequence[Device]
+    actuator: Actuator
+    forecasts: Forecasts
+    planning: Planning | None  # None: the strategy needs no plans
+    store: Store
+    recorder: Recorder
+    clock: Clock
+    stale_s: Mapping[Signal, float]
+
+
+class Loop:
+    """One house under control."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._p = parts
+        self._wishes = forget_past(parts.store.wishes(), parts.clock.now())
+        self._before: StepRecord | None = None
+        self._kept: dict[str, tuple[object, str]] = {}
+        self._saved_at: datetime | None = None
+        self._hands = asyncio.Lock()  # one hand at a time on the pump
+
+    async def run(self, stop: asyncio.Event, until: datetime | None = None) -> None:
+        """Cycle until told to stop, then hand the pump back."""
+        clock = self._p.clock
+        cycle = timedelta(seconds=self._p.stages.config.control.cycle_s)
+        next_at = clock.now()
+        try:
+            if self._p.actuator.holds_the_pump:
+                log.warning("an earlier run left the pump in our hands: handing it back first")
+                await self._p.actuator.hand_back(next_at)
+            async with asyncio.TaskGroup() as tasks:
+                while not stop.is_set() and (until is None or next_at < until):
+                    await self.cycle(tasks)
+                    next_at = max(next_at + cycle, clock.now())
+                    await _sleep_or_stop(clock, next_at, stop)
+                await self._settle()
+        finally:
+            await self.hand_back()
+            if self._before is not None:
+                self._p.store.save_belief(self._before.belief)
+
+    async def cycle(self, tasks: asyncio.TaskGroup) -> StepRecord:
+        """One pass through all stages; every decision in it sees the same snapshot."""
+        p, before, at = self._p, self._before, self._p.clock.now()
+
+        snapshot = await sense(
+            p.devices, at=at, before=before and before.snapshot, stale_s=p.stale_s
+        )
+        self._listen(snapshot)
+        wish = self._target_at(at, snapshot)
+
+        memory = remember(Memory() if before is None else before.memory, snapshot)
+        ghi_w_per_m2, outdoor_c = p.forecasts.ghi_at(at), p.forecasts.outdoor_at(at)
+        belief = p.stages.estimate(
+            snapshot,
+            previous=before and Previous(before.snapshot, before.belief, before.wanted.heat_w),
+            restored=None if before else p.store.belief(),
+            memory=memory,
+            target=wish,
+            ghi_w_per_m2=ghi_w_per_m2,
+            outdoor_forecast_c=outdoor_c,
+        )
+
+        p.forecasts.consider(at, tasks)
+        plan, note, news = self._plan(snapshot, belief, tasks)
+
+        current = await self._knob_now()
+        wanted = p.stages.decide(
+            snapshot, plan=plan, belief=belief, memory=memory,
+            current=current, released=self._wishes.released,
+        )  # fmt: skip
+        verdict = p.stages.guard(
+            wanted, snapshot=snapshot, belief=belief, memory=memory, target=wish
+        )
+        async with self._hands:
+            outcome = await p.actuator.apply(verdict, at)
+
+        record = StepRecord(
+            continues=before is not None,
+            snapshot=snapshot,
+            target=wish,
+            belief=belief,
+            memory=replace(memory, settings=settings_of(verdict)),
+            ghi_w_per_m2=ghi_w_per_m2,
+            outdoor_forecast_c=outdoor_c,
+            current=current,
+            plan_hash=None if plan is None else self._keep("plan", plan, at),
+            forecast_hash=self._keep("forecast", p.forecasts.known, at),
+            released=self._wishes.released,
+            wanted=wanted,
+            verdict=verdict,
+            outcome=outcome,
+            notes=tuple(text for text in (note, *p.forecasts.known.notes) if text is not None),
+            plan_time_ms=None if news is None else round(news.took_ms, 1),
+            not_solved=news is not None and isinstance(news.result, NotSolved),
+        )
+        p.recorder.append(record)
+        self._before = record
+        self._save_belief(record)
+        return record
+
+    def _plan(
+        self, snapshot: Snapshot, belief: Belief, tasks: asyncio.TaskGroup
+    ) -> tuple[Plan | None, str | None, News | None]:
+        """The plan in force, a note if it is a stand-in, and the news that came; never waits."""
+        planning = self._p.planning
+        if planning is None:
+            return None, None, None
+        news = planning.collect()
+        if news is not None:
+            self._keep("request", news.request, snapshot.at)
+        planning.consider(snapshot.at, tasks, lambda: self._question(snapshot, belief))
+        plan, note = planning.plan_at(snapshot.at)
+        return plan, note, news
+
+    def _question(self, snapshot: Snapshot, belief: Belief) -> PlanRequest:
+        stages = self._p.stages
+        return plan_request(
+            snapshot,
+            known=self._p.forecasts.known,
+            belief=belief,
+            target_at=lambda at: self._target_at(at, snapshot),
+            model=stages.model,
+            config=stages.config,
+        )
+
+    def _target_at(self, at: datetime, snapshot: Snapshot) -> Target:
+        return target(self._wishes, self._p.stages.config.comfort, snapshot, at)
+
+    def _listen(self, snapshot: Snapshot) -> None:
+        """A turn at the wall thermostat, or the end of a timed wish, changes what is wanted."""
+        heard = notice_thermostat(forget_past(self._wishes, snapshot.at), snapshot)
+        if heard != self._wishes:
+            self.change_wishes(heard)
+
+    async def _knob_now(self) -> float | None:
+        """An offset is relative to what the pump holds now; other knobs need no reading."""
+        knob = self._p.stages.machine.knob
+        if knob is None or knob.capability is not Capability.CURVE_OFFSET:
+            return None
+        return await self._p.actuator.current(knob.capability)
+
+    def _keep(self, kind: str, value: Plan | Known | PlanRequest, at: datetime) -> str:
+        """Record a large value once; the hash names it."""
+        kept = self._kept.get(kind)
+        if kept is not None and kept[0] is value:
+            return kept[1]
+        name = self._p.recorder.keep(kind, CODECS[kind].dump_json(value).decode(), at)
+        self._kept[kind] = (value, name)
+        return name
+
+    def _save_belief(self, record: StepRecord) -> None:
+        if self._saved_at is None or record.at - self._saved_at >= BELIEF_EVERY:
+            self._p.store.save_belief(record.belief)
+            self._saved_at = record.at
+
+    async def _settle(self) -> None:
+        if self._p.planning is not None:
+            await self._p.planning.settle()
+
+    # What the owner's channel may ask of the loop.
+
+    @property
+    def wishes(self) -> Wishes:
+        """The owner's will in force."""
+        return self._wishes
+
+    @property
+    def last(self) -> StepRecord | None:
+        """The latest finished cycle."""
+        return self._before
+
+    def change_wishes(self, wishes: Wishes) -> None:
+        """Take up a new will of the owner at once, and durably."""
+        self._wishes = wishes
+        self._p.store.save_wishes(wishes)
+        if self._p.planning is not None:
+            self._p.planning.hurry()
+
+    async def hand_back(self) -> bool:
+        """Give the pump back; True when nothing of ours is left on it."""
+        async with self._hands:
+            return await self._p.actuator.hand_back(self._p.clock.now())
+
+    def resume(self) -> None:
+        """Knobs left to somebody else may be used again."""
+        self._p.actuator.take_up_again()
+
+
+CODECS = {"plan": PLAN, "request": REQUEST, "forecast": KNOWN}
+
+
+async def _sleep_or_stop(clock: Clock, at: datetime, stop: asyncio.Event) -> None:
+    sleeping = asyncio.ensure_future(clock.sleep_until(at))
+    stopping = asyncio.ensure_future(stop.wait())
+    try:
+        await asyncio.wait({sleeping, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if sleeping.done():
+            sleeping.result()
+    finally:
+        sleeping.cancel()
+        stopping.cancel()

@@ -1,0 +1,207 @@
+"""The owner's channel: one JSON object per line over a local socket, answered with one.
+
+Requests: {"verb": "status" | "override" | "away" | "boost" | "release" | "resume", ...}. Who may open
+the socket file may steer the house; its mode lets only the service's user and group in.
+"""
+
+import asyncio
+import json
+import logging
+import os
+import stat
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from controller.clock import Clock
+from controller.guard import Allowed, Altered, Refused
+from controller.loop import Loop
+from controller.records import StepRecord
+from controller.snapshot import Missing, Reading
+from controller.wishes import Wish, WishKind
+from drivers.errors import DriverError
+
+log = logging.getLogger(__name__)
+
+Answer: TypeAlias = dict[str, Any]
+LONGEST_LINE = 4096
+
+
+class RequestError(ValueError):
+    """The request cannot be understood; the message says why."""
+
+
+class Owner:
+    """Answers the owner."""
+
+    def __init__(self, loop: Loop, clock: Clock, *, room_range_c: tuple[float, float]) -> None:
+        self._loop = loop
+        self._clock = clock
+        self._room_range_c = room_range_c
+        self._verbs: Mapping[str, Callable[[Mapping[str, Any]], Awaitable[Answer]]] = {
+            "status": self._status,
+            "override": self._override,
+            "away": self._away,
+            "boost": self._boost,
+            "release": self._release,
+            "resume": self._resume,
+        }
+
+    async def answer(self, line: bytes) -> Answer:
+        """The answer to one line; a bad request is answered, never raised."""
+        try:
+            request = json.loads(line)
+            if not isinstance(request, dict) or request.get("verb") not in self._verbs:
+                raise RequestError(f"verb must be one of {', '.join(self._verbs)}")
+            return {"ok": True, **await self._verbs[request["verb"]](request)}
+        except (RequestError, json.JSONDecodeError, UnicodeDecodeError) as error:
+            return {"ok": False, "error": str(error)}
+
+    async def _status(self, _: Mapping[str, Any]) -> Answer:
+        record = self._loop.last
+        return {"status": None if record is None else status_of(record), **self._wishes_now()}
+
+    async def _override(self, request: Mapping[str, Any]) -> Answer:
+        return self._wish("override", self._room_c(request, required=True), request)
+
+    async def _away(self, request: Mapping[str, Any]) -> Answer:
+        return self._wish("away", self._room_c(request, required=False), request)
+
+    async def _boost(self, request: Mapping[str, Any]) -> Answer:
+        return self._wish("boost", None, request)
+
+    async def _release(self, _: Mapping[str, Any]) -> Answer:
+        self._loop.change_wishes(replace(self._loop.wishes, released=True))
+        try:
+            free = await self._loop.hand_back()
+        except DriverError as error:
+            log.warning("hand-back: %s", error)
+            free = False
+        return {"handed_back": free, **self._wishes_now()}
+
+    async def _resume(self, _: Mapping[str, Any]) -> Answer:
+        self._loop.resume()
+        self._loop.change_wishes(replace(self._loop.wishes, released=False, wish=None))
+        return self._wishes_now()
+
+    def _wish(self, kind: WishKind, room_c: float | None, request: Mapping[str, Any]) -> Answer:
+        now = self._clock.now()
+        wish = Wish(kind, room_c, now, _until(request, now))
+        self._loop.change_wishes(replace(self._loop.wishes, wish=wish))
+        return self._wishes_now()
+
+    def _wishes_now(self) -> Answer:
+        wishes = self._loop.wishes
+        wish = wishes.wish
+        return {
+            "released": wishes.released,
+            "wish": wish
+            and {
+                "kind": wish.kind,
+                "room_c": wish.room_c,
+                "until": wish.until and wish.until.isoformat(),
+            },
+        }
+
+    def _room_c(self, request: Mapping[str, Any], *, required: bool) -> float | None:
+        value = request.get("room_c")
+        if value is None and not required:
+            return None
+        low_c, high_c = self._room_range_c
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise RequestError("room_c must be a number in °C")
+        if not low_c <= value <= high_c:
+            raise RequestError(f"room_c must be between {low_c:g} and {high_c:g} °C")
+        return float(value)
+
+
+def _until(request: Mapping[str, Any], now: datetime) -> datetime | None:
+    seconds = request.get("for_s")
+    if seconds is None:
+        return None
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+        raise RequestError("for_s must be a number of seconds")
+    if not 60 <= seconds <= 90 * 86400:
+        raise RequestError("a wish lasts between a minute and 90 days")
+    return now + timedelta(seconds=float(seconds))
+
+
+def status_of(record: StepRecord) -> Answer:
+    """The latest cycle in a form for people and programs."""
+    verdict = record.verdict
+    match verdict:
+        case Allowed(settings):
+            said: Answer = {"verdict": "allowed", "settings": dict(settings)}
+        case Altered(settings, reasons):
+            said = {"verdict": "altered", "settings": dict(settings), "reasons": list(reasons)}
+        case Refused(reasons):
+            said = {"verdict": "refused", "reasons": list(reasons)}
+    signals = {
+        signal.value: measured.value
+        for signal, measured in record.snapshot.signals.items()
+        if isinstance(measured, Reading)
+    }
+    missing = {
+        signal.value: {"reason": measured.reason, "since": measured.since.isoformat()}
+        for signal, measured in record.snapshot.signals.items()
+        if isinstance(measured, Missing)
+    }
+    return {
+        "at": record.at.isoformat(),
+        "target_c": record.target.room_c,
+        "target_reason": record.target.reason,
+        "signals": signals,
+        "missing": missing,
+        "wanted": record.wanted.reason,
+        "wanted_source": record.wanted.source,
+        "planned_heat_w": record.wanted.heat_w,
+        **said,
+        "notes": list(record.notes),
+    }
+
+
+async def serve(owner: Owner, path: Path) -> None:
+    """Answer on a local socket until cancelled."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists() and stat.S_ISSOCK(path.stat().st_mode):
+        path.unlink()  # left behind by a killed service; app.py has checked that none is running
+    server = await asyncio.start_unix_server(
+        lambda reader, writer: _talk(owner, reader, writer), path=path, limit=LONGEST_LINE
+    )
+    os.chmod(path, 0o660)
+    async with server:
+        try:
+            await server.serve_forever()
+        finally:
+            path.unlink(missing_ok=True)
+
+
+async def _talk(
+    owner: Owner, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> None:  # fmt: skip
+    try:
+        while line := await reader.readline():
+            answer = await owner.answer(line)
+            writer.write(json.dumps(answer).encode() + b"\n")
+            await writer.drain()
+    except (ValueError, ConnectionError) as error:
+        log.debug("owner's channel: %s", error)  # a line without end, or a client that left
+    finally:
+        writer.close()
+
+
+async def ask(path: Path, request: Answer) -> Answer:
+    """Ask a running service; raises OSError when none is listening."""
+    reader, writer = await asyncio.open_unix_connection(path, limit=1 << 20)
+    try:
+        writer.write(json.dumps(request).encode() + b"\n")
+        await writer.drain()
+        line = await reader.readline()
+    finally:
+        writer.close()
+    if not line:
+        raise ConnectionError("the service closed the channel without an answer")
+    answer: Answer = json.loads(line)
+    return answer

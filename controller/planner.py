@@ -1,0 +1,148 @@
+"""Ask for plans without ever waiting for them: a worker process with a deadline that really kills."""
+
+import asyncio
+import logging
+import multiprocessing
+from collections.abc import Callable
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from pebble import ProcessExpired, ProcessPool
+from pydantic import TypeAdapter
+
+from controller.clock import Clock
+from mpc.plan import NotSolved, Plan, PlanRequest, PlanResult, Solved
+from mpc.rules import heating_curve_plan
+from mpc.solver import solve
+
+log = logging.getLogger(__name__)
+
+REQUEST = TypeAdapter(PlanRequest)
+PLAN = TypeAdapter(Plan)
+
+
+class Planner(Protocol):
+    """Somebody who turns a request into a plan."""
+
+    async def solve(self, request: PlanRequest) -> PlanResult: ...
+
+    def close(self) -> None: ...
+
+
+class InlinePlanner:
+    """Solves in this process; for simulations, where time stands still meanwhile."""
+
+    async def solve(self, request: PlanRequest) -> PlanResult:
+        return solve(request)
+
+    def close(self) -> None:
+        return None
+
+
+class WorkerPlanner:
+    """Solves in a process of its own, killed at the deadline and started anew by the next request."""
+
+    def __init__(self, deadline_s: float) -> None:
+        self._deadline_s = deadline_s
+        context = multiprocessing.get_context("spawn")
+        self._pool = ProcessPool(max_workers=1, context=context)
+
+    async def solve(self, request: PlanRequest) -> PlanResult:
+        future = self._pool.schedule(solve, args=[request], timeout=self._deadline_s)
+        try:
+            result: PlanResult = await asyncio.wrap_future(future)
+        except (TimeoutError, FutureTimeoutError):
+            return NotSolved(f"no plan within {self._deadline_s:.0f} s", None)
+        except ProcessExpired as error:
+            return NotSolved(f"the planner process died (exit code {error.exitcode})", None)
+        return result
+
+    def close(self) -> None:
+        self._pool.stop()
+        self._pool.join()
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What came back from the planner since the last cycle."""
+
+    request: PlanRequest
+    result: PlanResult
+    took_ms: float
+
+
+class Planning:
+    """When to plan, which plan holds now, and what stands in when there is none.
+
+    Fallbacks: the newest plan; an older one as long as it covers now and is young enough; then the
+    heating-curve rule, computed here from the latest request; then nothing.
+    """
+
+    def __init__(self, planner: Planner, clock: Clock, *, every_s: float, max_age_s: float) -> None:
+        self._planner = planner
+        self._clock = clock
+        self._every = timedelta(seconds=every_s)
+        self._max_age = timedelta(seconds=max_age_s)
+        self._task: asyncio.Task[None] | None = None
+        self._next_at: datetime | None = None
+        self._plan: Plan | None = None
+        self._rule: Plan | None = None
+        self._news: News | None = None
+
+    def hurry(self) -> None:
+        """Something changed that matters: plan again in the next cycle."""
+        self._next_at = None
+
+    def consider(self, at: datetime, tasks: asyncio.TaskGroup, ask: Callable[[], PlanRequest]) -> None:
+        """Start planning if it is time and nothing is under way. Never waits."""
+        if self._task is not None and not self._task.done():
+            return
+        if self._next_at is not None and at < self._next_at:
+            return
+        self._next_at = at + self._every
+        self._task = tasks.create_task(self._solve(ask()), name="plan")
+
+    async def _solve(self, request: PlanRequest) -> None:
+        async with self._clock.busy():
+            started_s = self._clock.stopwatch_s()
+            result = await self._planner.solve(request)
+            took_ms = (self._clock.stopwatch_s() - started_s) * 1000.0
+        self._news = News(request, result, took_ms)
+
+    def collect(self) -> News | None:
+        """The answer that came since the last call, once."""
+        news, self._news = self._news, None
+        if news is None:
+            return None
+        match news.result:
+            case Solved(plan, _):
+                self._plan, self._rule = plan, None
+            case NotSolved(reason, _):
+                log.warning("no plan: %s", reason)
+                self._rule = heating_curve_plan(news.request)
+        return news
+
+    def plan_at(self, at: datetime) -> tuple[Plan | None, str | None]:
+        """The plan that holds at `at`, and a note if it is not the fresh one."""
+        plan = self._plan
+        if plan is not None and _covers(plan, at):
+            age = at - plan.made_at
+            if age <= self._max_age:
+                late = age > 2 * self._every
+                return plan, f"plan is {age.total_seconds() / 60:.0f} min old" if late else None
+        if self._rule is not None and _covers(self._rule, at):
+            return self._rule, "no plan: heating-curve rule"
+        return None, "no plan and no rule: the pump keeps its own control"
+
+    async def settle(self) -> None:
+        """Stop what is under way."""
+        if self._task is not None:
+            self._task.cancel()
+        self._planner.close()
+
+
+def _covers(plan: Plan, at: datetime) -> bool:
+    end_at = plan.starts_at + timedelta(seconds=plan.step_s * len(plan.heat_w))
+    return plan.starts_at <= at < end_at

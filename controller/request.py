@@ -1,0 +1,97 @@
+"""The planner's question, put together from what is known at this instant. Pure."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from controller.config import HouseConfig
+from controller.estimate import Belief, emitter_now
+from controller.forecasts import Known
+from controller.model import HouseModel
+from controller.snapshot import Snapshot
+from controller.wishes import Target
+from drivers.api import PriceSeries, Signal, WeatherSeries
+from mpc.horizon import Horizon, PriceForecast, WeatherForecast, build_horizon
+from mpc.plan import Comfort, HeatLimits, PlanRequest
+
+PERSISTENCE_FALLBACK_C = 2.0
+"""Outdoor temperature when neither forecast nor sensor says anything: a Danish winter day."""
+
+
+def plan_request(
+    snapshot: Snapshot,
+    *,
+    known: Known,
+    belief: Belief,
+    target_at: Callable[[datetime], Target],
+    model: HouseModel,
+    config: HouseConfig,
+) -> PlanRequest:
+    """Ask for a plan from `snapshot.at` on; `target_at` gives the wanted room at any instant."""
+    at = snapshot.at
+    horizon = build_horizon(
+        now=at,
+        step_s=int(config.control.step_s),
+        length_s=int(config.control.horizon_s),
+        prices=_prices(known.prices),
+        weather=_weather(known.weather, snapshot),
+        tariff=model.tariff,
+    )
+    pump = config.heat_pump
+    limit = None if pump.power_max_w is None else (pump.power_max_w,) * len(horizon.outdoor_c)
+    return PlanRequest(
+        made_at=at,
+        horizon=horizon,
+        estimate=belief.estimate,
+        comfort=_comfort(horizon, belief, target_at, config),
+        limits=HeatLimits(
+            flow_max_c=pump.flow_max_c,
+            power_max_w=limit,
+            modulation_min_frac=pump.modulation_min_frac,
+        ),
+        building=model.building,
+        emitter=emitter_now(belief, model),
+        heat_pump=model.heat_pump,
+    )
+
+
+def _comfort(
+    horizon: Horizon, belief: Belief, target_at: Callable[[datetime], Target], config: HouseConfig
+) -> Comfort:  # fmt: skip
+    comfort = config.comfort
+    step = timedelta(seconds=horizon.step_s)
+    ends = [horizon.starts_at + step * (i + 1) for i in range(len(horizon.outdoor_c))]
+    targets = [target_at(end) for end in ends]
+    return Comfort(
+        low_c=tuple(t.room_c - t.band_k + comfort.margin_k for t in targets),
+        high_c=tuple(t.room_c + t.band_k - comfort.margin_k for t in targets),
+        target_c=tuple(t.room_c for t in targets),
+        balance_kh=belief.balance_kh,
+        below_price_per_kh=comfort.below_price_per_kh,
+        above_price_per_kh=comfort.above_price_per_kh,
+        mean_price_per_kh=comfort.mean_price_per_kh,
+    )
+
+
+def _prices(series: PriceSeries | None) -> PriceForecast | None:
+    if series is None:
+        return None
+    return PriceForecast(
+        starts_at=series.starts_at, step_s=series.step_s, per_kwh=tuple(series.per_kwh)
+    )
+
+
+def _weather(series: WeatherSeries | None, snapshot: Snapshot) -> WeatherForecast:
+    """The forecast, or the measured outdoor temperature as if it stayed."""
+    if series is not None:
+        return WeatherForecast(
+            starts_at=series.starts_at,
+            step_s=series.step_s,
+            outdoor_c=tuple(series.outdoor_c),
+            ghi_w_per_m2=tuple(series.ghi_w_per_m2),
+        )
+    outdoor_c = snapshot.value(Signal.OUTDOOR_C)
+    stays_c = PERSISTENCE_FALLBACK_C if outdoor_c is None else outdoor_c
+    hour = snapshot.at.replace(minute=0, second=0, microsecond=0)
+    return WeatherForecast(
+        starts_at=hour, step_s=3600, outdoor_c=(stays_c,), ghi_w_per_m2=(0.0,)
+    )

@@ -1,0 +1,106 @@
+"""The pure stages of a cycle for one house; the loop calls them, replay calls them again. Pure."""
+
+from dataclasses import dataclass
+
+from controller.config import HouseConfig
+from controller.estimate import Belief, believe, first_belief
+from controller.guard import Memory, Settings, Refused, Verdict, Wanted, judge
+from controller.model import HouseModel
+from controller.snapshot import Snapshot
+from controller.step import Machine, decide, limits
+from controller.wishes import Target
+from mpc.plan import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Previous:
+    """What the cycle before left for this one."""
+
+    snapshot: Snapshot
+    belief: Belief
+    planned_heat_w: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Stages:
+    """Estimate, decide and guard, bound to one house."""
+
+    config: HouseConfig
+    model: HouseModel
+    machine: Machine
+
+    def estimate(
+        self,
+        snapshot: Snapshot,
+        *,
+        previous: Previous | None,
+        restored: Belief | None,
+        memory: Memory,
+        target: Target,
+        ghi_w_per_m2: float,
+        outdoor_forecast_c: float | None,
+    ) -> Belief:
+        """What is believed of the house now."""
+        if previous is None:
+            return first_belief(snapshot, self.model, restored)
+        return believe(
+            previous.belief,
+            before=previous.snapshot,
+            now=snapshot,
+            model=self.model,
+            planned_heat_w=previous.planned_heat_w,
+            ghi_w_per_m2=ghi_w_per_m2,
+            outdoor_forecast_c=outdoor_forecast_c,
+            target_c=target.room_c,
+            running_s=_running_s(memory, snapshot),
+        )
+
+    def decide(
+        self,
+        snapshot: Snapshot,
+        *,
+        plan: Plan | None,
+        belief: Belief,
+        memory: Memory,
+        current: float | None,
+        released: bool,
+    ) -> Wanted:
+        """What to ask of the pump; nothing while the owner has released it."""
+        if released:
+            return Wanted({}, None, None, "none", "released by the owner")
+        if self.config.control.strategy == "heating-curve":
+            return Wanted({}, None, None, "none", "the pump's own heating curve is the strategy")
+        return decide(
+            snapshot,
+            plan=plan,
+            belief=belief,
+            memory=memory,
+            model=self.model,
+            machine=self.machine,
+            current=current,
+        )
+
+    def guard(
+        self, wanted: Wanted, *, snapshot: Snapshot, belief: Belief, memory: Memory, target: Target
+    ) -> Verdict:
+        """What may be asked of it."""
+        bounds = limits(
+            snapshot,
+            belief=belief,
+            model=self.model,
+            machine=self.machine,
+            config=self.config,
+            target=target,
+        )
+        return judge(wanted, snapshot, memory, bounds)
+
+
+def settings_of(verdict: Verdict) -> Settings | None:
+    """The settings a verdict lets through."""
+    return None if isinstance(verdict, Refused) else verdict.settings
+
+
+def _running_s(memory: Memory, snapshot: Snapshot) -> float:
+    if not memory.compressor_on or memory.since is None:
+        return 0.0
+    return (snapshot.at - memory.since).total_seconds()
