@@ -17,6 +17,7 @@ PRIOR_HEAT_PER_K = (0.020, -0.005)
 PRIOR_WEIGHT_K = 2.0  # the data decide as soon as points lie further apart than this
 COP_PER_K_RANGE = ((0.005, 0.045), (-0.040, -0.008))  # what a vapour-compression cycle can show
 HEAT_PER_K_RANGE = ((0.0, 0.045), (-0.020, 0.0))
+SURFACE_CELLS = 8  # per axis, of the table drawn from scattered points
 BRINE_BELOW_GROUND_K = 5.0  # iPower WP5.5: data-sheet brine inlet = ground - 5 K, ground >= 0 °C
 
 
@@ -48,31 +49,45 @@ class HeatPumpMap:
 
 
 @dataclass(frozen=True, slots=True)
-class _Table:
-    """Rated COP and heat on a full grid (sources x flows)."""
+class Rated:
+    """A map ready for many questions: rated COP and heat on a full grid (sources x flows)."""
 
     source_c: FloatArray
     flow_c: FloatArray
-    cop: FloatArray
-    heat_w: FloatArray
+    rated_cop: FloatArray
+    rated_heat_w: FloatArray
+    field_frac: float
+
+    def cop(self, source_c: ArrayLike, flow_c: ArrayLike) -> FloatArray:
+        """See `cop`."""
+        rated = self._bilinear(self.rated_cop, source_c, flow_c)
+        return np.maximum(self.field_frac * rated, COP_MIN)
+
+    def capacity_w(self, source_c: ArrayLike, flow_c: ArrayLike) -> FloatArray:
+        """See `capacity_w`."""
+        rated = self._bilinear(self.rated_heat_w, source_c, flow_c)
+        return np.maximum(rated, CAPACITY_MIN_FRAC * float(self.rated_heat_w.max()))
+
+    def _bilinear(self, values: FloatArray, source_c: ArrayLike, flow_c: ArrayLike) -> FloatArray:
+        i, u = _locate(self.source_c, source_c)
+        j, v = _locate(self.flow_c, flow_c)
+        low = values[i, j] * (1.0 - u) + values[i + 1, j] * u
+        high = values[i, j + 1] * (1.0 - u) + values[i + 1, j + 1] * u
+        return np.asarray(low * (1.0 - v) + high * v, dtype=np.float64)
 
 
 def cop(heat_pump: HeatPumpMap, source_c: ArrayLike, flow_c: ArrayLike) -> FloatArray:
     """COP in the field: rated COP times `field_frac`, never below 1, never rising with the flow.
 
     Bilinear on a full grid of points; the slope of the last cell is continued for EXTRAPOLATE_K
-    and then held. Scattered points: the plane of `_surface_table`.
+    and then held. Scattered points: the surface of `_surface`.
     """
-    table = _table(heat_pump)
-    rated = _bilinear(table, table.cop, source_c, flow_c)
-    return np.maximum(heat_pump.field_frac * rated, COP_MIN)
+    return rated(heat_pump).cop(source_c, flow_c)
 
 
 def capacity_w(heat_pump: HeatPumpMap, source_c: ArrayLike, flow_c: ArrayLike) -> FloatArray:
     """Largest continuous heat, from the same points in the same way as `cop`."""
-    table = _table(heat_pump)
-    rated = _bilinear(table, table.heat_w, source_c, flow_c)
-    return np.maximum(rated, CAPACITY_MIN_FRAC * float(table.heat_w.max()))
+    return rated(heat_pump).capacity_w(source_c, flow_c)
 
 
 def source_for(heat_pump: HeatPumpMap, outdoor_c: ArrayLike) -> FloatArray:
@@ -85,7 +100,8 @@ def source_for(heat_pump: HeatPumpMap, outdoor_c: ArrayLike) -> FloatArray:
 
 
 @lru_cache(maxsize=64)
-def _table(heat_pump: HeatPumpMap) -> _Table:
+def rated(heat_pump: HeatPumpMap) -> Rated:
+    """The map as tables; raises ValueError when its points cannot be a heat pump."""
     if not heat_pump.points:
         raise ValueError("a heat pump map needs at least one rated point")
     for point in heat_pump.points:
@@ -96,26 +112,30 @@ def _table(heat_pump: HeatPumpMap) -> _Table:
     flows = np.array(sorted({p.flow_c for p in heat_pump.points}))
     full = len(found) == len(sources) * len(flows) and min(len(sources), len(flows)) >= 2
     if not full:
-        return _surface_table(heat_pump.points, sources, flows)
+        return _surface(heat_pump)
     rows = [[found[float(s), float(f)] for f in flows] for s in sources]
     rated_cop = np.array([[p.heat_w / p.power_w for p in row] for row in rows])
-    heat_w = np.array([[p.heat_w for p in row] for row in rows])
-    # A sheet's rounding must not make warmer water look cheaper.
-    return _Table(sources, flows, np.minimum.accumulate(rated_cop, axis=1), heat_w)
+    return Rated(
+        source_c=sources,
+        flow_c=flows,
+        # A sheet's rounding must not make warmer water look cheaper.
+        rated_cop=np.minimum.accumulate(rated_cop, axis=1),
+        rated_heat_w=np.array([[p.heat_w for p in row] for row in rows]),
+        field_frac=heat_pump.field_frac,
+    )
 
 
-def _surface_table(
-    points: tuple[RatedPoint, ...], sources: FloatArray, flows: FloatArray
-) -> _Table:
+def _surface(heat_pump: HeatPumpMap) -> Rated:
     """Scattered points: least squares of log COP and log heat, linear in source and flow.
 
     ln y = y0 + s (T_s - mean T_s) + f (T_f - mean T_f); s, f start from PRIOR_* with the weight of
     points PRIOR_WEIGHT_K apart and stay inside the plausible ranges, so one point is enough.
     """
+    points = heat_pump.points
     axes = np.array([[p.source_c, p.flow_c] for p in points])
     middle = axes.mean(axis=0)
-    source_c = np.linspace(sources[0] - EXTRAPOLATE_K, sources[-1] + EXTRAPOLATE_K, 9)
-    flow_c = np.linspace(flows[0] - EXTRAPOLATE_K, flows[-1] + EXTRAPOLATE_K, 9)
+    low, high = axes.min(axis=0) - EXTRAPOLATE_K, axes.max(axis=0) + EXTRAPOLATE_K
+    source_c, flow_c = (np.linspace(low[i], high[i], SURFACE_CELLS + 1) for i in (0, 1))
 
     def surface(
         values: FloatArray,
@@ -132,23 +152,13 @@ def _surface_table(
 
     cops = np.array([p.heat_w / p.power_w for p in points])
     heats = np.array([p.heat_w for p in points])
-    return _Table(
-        source_c,
-        flow_c,
-        surface(cops, PRIOR_COP_PER_K, COP_PER_K_RANGE),
-        surface(heats, PRIOR_HEAT_PER_K, HEAT_PER_K_RANGE),
+    return Rated(
+        source_c=source_c,
+        flow_c=flow_c,
+        rated_cop=surface(cops, PRIOR_COP_PER_K, COP_PER_K_RANGE),
+        rated_heat_w=surface(heats, PRIOR_HEAT_PER_K, HEAT_PER_K_RANGE),
+        field_frac=heat_pump.field_frac,
     )
-
-
-def _bilinear(
-    table: _Table, values: FloatArray, source_c: ArrayLike, flow_c: ArrayLike
-) -> FloatArray:
-    """Interpolate; outside, continue the edge cell for EXTRAPOLATE_K and hold."""
-    i, u = _locate(table.source_c, source_c)
-    j, v = _locate(table.flow_c, flow_c)
-    low = values[i, j] * (1.0 - u) + values[i + 1, j] * u
-    high = values[i, j + 1] * (1.0 - u) + values[i + 1, j + 1] * u
-    return np.asarray(low * (1.0 - v) + high * v, dtype=np.float64)
 
 
 def _locate(axis: FloatArray, at: ArrayLike) -> tuple[NDArray[np.intp], FloatArray]:

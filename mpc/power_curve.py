@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 
 from mpc.arrays import FloatArray
 from mpc.building import Emitter, flow_for_heat
-from mpc.heat_pump import HeatPumpMap, capacity_w, cop, source_for
+from mpc.heat_pump import HeatPumpMap, Rated, rated, source_for
 from mpc.plan import HeatLimits
 
 FIT_FRACS = np.linspace(0.0, 1.0, 9)[1:]  # of the step's largest heat, where the curve is fitted
@@ -19,7 +19,8 @@ SMALLEST_FIT_W = 100.0  # where no heat is allowed, a curve over this much keeps
 class Emission:
     """Where a heat pump's heat goes in each step: what sets the flow temperature it needs."""
 
-    heat_pump: HeatPumpMap
+    pump: Rated
+    standby_w: float
     emitter: Emitter
     limits: HeatLimits
     source_c: FloatArray
@@ -54,7 +55,15 @@ def emission(
     """The conditions of every step; `room_c` and `floor_c` are what the water will meet."""
     source_c = source_for(heat_pump, outdoor_c)
     room = np.broadcast_to(np.asarray(room_c, dtype=np.float64), source_c.shape)
-    return Emission(heat_pump, emitter, limits, source_c, room, floor_c)
+    return Emission(
+        pump=rated(heat_pump),
+        standby_w=heat_pump.standby_w,
+        emitter=emitter,
+        limits=limits,
+        source_c=source_c,
+        room_c=room,
+        floor_c=floor_c,
+    )
 
 
 def flow_c(where: Emission, heat_w: FloatArray) -> FloatArray:
@@ -70,11 +79,11 @@ def power_w(where: Emission, heat_w: FloatArray) -> FloatArray:
     """
     running_w = np.maximum(heat_w, _lowest_w(where, heat_w))
     running_c = flow_c(where, running_w)
-    return heat_w / cop(where.heat_pump, where.source_c, running_c) + where.heat_pump.standby_w
+    return heat_w / where.pump.cop(where.source_c, running_c) + where.standby_w
 
 
 def _lowest_w(where: Emission, heat_w: FloatArray) -> FloatArray:
-    full_w = capacity_w(where.heat_pump, where.source_c, flow_c(where, heat_w))
+    full_w = where.pump.capacity_w(where.source_c, flow_c(where, heat_w))
     return where.limits.modulation_min_frac * full_w
 
 
@@ -85,30 +94,27 @@ def heat_max_w(where: Emission) -> FloatArray:
     smallest of the three bounds. 0 where the power limit does not even allow the lowest continuous
     heat: a limit holds at every instant, so cycling below it is no way out.
     """
-    pump, limits = where.heat_pump, where.limits
-    power_max_w = np.inf if limits.power_max_w is None else np.asarray(limits.power_max_w)
-    high = np.full_like(where.source_c, 2.0 * max(p.heat_w for p in pump.points))
+    limits = where.limits
+    power_max_w = None if limits.power_max_w is None else np.asarray(limits.power_max_w)
+    high = np.full_like(where.source_c, 2.0 * float(where.pump.rated_heat_w.max()))
     low = np.zeros_like(high)
     for _ in range(BISECTIONS):
         middle = 0.5 * (low + high)
         flow = flow_c(where, middle)
-        fits = (
-            (flow <= limits.flow_max_c)
-            & (middle <= capacity_w(pump, where.source_c, flow))
-            & (power_w(where, middle) <= power_max_w)
-        )
+        fits = (flow <= limits.flow_max_c) & (middle <= where.pump.capacity_w(where.source_c, flow))
+        if power_max_w is not None:
+            fits &= power_w(where, middle) <= power_max_w
         low, high = np.where(fits, middle, low), np.where(fits, high, middle)
-    if limits.power_max_w is None:
+    if power_max_w is None:
         return low
     return np.where(low < _lowest_w(where, low), 0.0, low)
 
 
-def power_curve(where: Emission) -> PowerCurve:
-    """Least squares of P = a q + b q² (without standby) on the map, per step."""
-    bound_w = heat_max_w(where)
+def power_curve(where: Emission, bound_w: FloatArray) -> PowerCurve:
+    """Least squares of P = a q + b q² (without standby) on the map up to `bound_w`, per step."""
     span_w = np.maximum(bound_w, SMALLEST_FIT_W)
     heats = np.outer(FIT_FRACS, span_w)
-    powers = np.stack([power_w(where, heat) for heat in heats]) - where.heat_pump.standby_w
+    powers = np.stack([power_w(where, heat) for heat in heats]) - where.standby_w
     s2, s3, s4 = (float(np.sum(FIT_FRACS**k)) for k in (2, 3, 4))
     m1, m2 = FIT_FRACS @ powers, FIT_FRACS**2 @ powers
     b = np.maximum((s2 * m2 - s3 * m1) / (s2 * s4 - s3 * s3), 0.0)

@@ -9,7 +9,7 @@ import numpy as np
 from mpc.arrays import FloatArray
 from mpc.building import capacities_kwh_per_k, simulate, steady_state
 from mpc.plan import Diagnostics, NotSolved, PlanRequest, PlanResult, Solved
-from mpc.power_curve import PowerCurve, heat_max_w, power_curve, power_w
+from mpc.power_curve import Emission, PowerCurve, heat_max_w, power_curve, power_w
 from mpc.problem import PlanNumbers, compiled, set_numbers
 from mpc.replay import House, during, emission_at, house_of, plan_from_heat, steady_at_target
 from mpc.request_check import flaw
@@ -52,40 +52,37 @@ def solve(request: PlanRequest) -> PlanResult:
     if wrong is not None:
         return NotSolved(f"unusable request: {wrong}", None)
     house = house_of(request)
-    states = steady_at_target(request, house).state_c
+    where = emission_at(request, steady_at_target(request, house).state_c)
+    bound_w = heat_max_w(where)
     answers: list[_Answer] = []
     while True:
-        where = emission_at(request, states)
-        curve = power_curve(where)
+        curve = power_curve(where, bound_w)
         answer = _ask(plan_numbers(request, house, curve))
         answers.append(answer)
         if answer.heat_w is None or answer.room_c is None:
             diagnostics = _diagnostics(answers, curve, replay_error_k=np.inf)
             return NotSolved(f"the solver ended with {answer.status}", diagnostics)
-        heat = np.clip(answer.heat_w, 0.0, curve.heat_max_w)
+        heat = np.clip(answer.heat_w, 0.0, bound_w)
         ends = simulate(house.step, house.start_c, heat_w=heat, drive_k=house.drive_k)
-        states = during(house.start_c, ends)
-        if len(answers) == MAX_PASSES or _agrees(request, curve, heat, states):
+        where = emission_at(request, during(house.start_c, ends))
+        bound_w = heat_max_w(where)
+        if len(answers) == MAX_PASSES or _agrees(where, curve, heat, bound_w):
             break
-    bound_w = heat_max_w(emission_at(request, states))
-    plan = plan_from_heat(request, house, np.minimum(heat, bound_w), source="mpc")
     error_k = float(np.max(np.abs(ends[0] - answer.room_c)))
     diagnostics = _diagnostics(answers, curve, replay_error_k=error_k)
     if not error_k <= REPLAY_K:
         return NotSolved(f"the replayed rooms differ by {error_k:.3f} K", diagnostics)
+    plan = plan_from_heat(request, house, np.minimum(heat, bound_w), source="mpc")
     return Solved(plan, diagnostics)
 
 
-def _agrees(
-    request: PlanRequest, curve: PowerCurve, heat_w: FloatArray, states_c: FloatArray
-) -> bool:
+def _agrees(where: Emission, curve: PowerCurve, heat_w: FloatArray, bound_w: FloatArray) -> bool:
     """Do curve and bounds still hold at the states this heat leads to?"""
-    where = emission_at(request, states_c)
-    real_w = power_w(where, heat_w) - request.heat_pump.standby_w
+    real_w = power_w(where, heat_w) - where.standby_w
     curve_w = curve.a * heat_w + curve.b_per_w * heat_w**2
-    missed = float(np.sum(np.abs(curve_w - real_w)))
-    excess_w = float(np.max(heat_w - heat_max_w(where)))
-    return missed <= PASS_POWER_FRAC * float(np.sum(real_w)) and (
+    missed_w = float(np.sum(np.abs(curve_w - real_w)))
+    excess_w = float(np.max(heat_w - bound_w))
+    return missed_w <= PASS_POWER_FRAC * float(np.sum(real_w)) and (
         excess_w <= PASS_HEAT_FRAC * float(np.max(curve.heat_max_w))
     )
 
@@ -158,7 +155,7 @@ def _ask(numbers: PlanNumbers) -> _Answer:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # cvxpy warns of what the status says already
-            problem.solve(solver=cp.CLARABEL, enforce_dpp=True, **CLARABEL_SETTINGS)
+            problem.solve(solver=cp.CLARABEL, warm_start=False, enforce_dpp=True, **CLARABEL_SETTINGS)
     except cp.error.SolverError as error:
         return _Answer(f"solver error: {error}", None, None, np.nan, 0, 0.0)
     status = str(problem.status)
