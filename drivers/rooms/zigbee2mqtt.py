@@ -133,14 +133,14 @@ def _parsed(payload: bytes) -> Mapping[str, object] | Unusable:
     return state if isinstance(state, dict) else Unusable("not a JSON object")
 
 
-def _value(signal: Signal, state: Mapping[str, object]) -> float | None | Unusable:
+def _value(signal: Signal, state: Mapping[str, object]) -> float | Unusable | None:
     """The signal's value in a state; None where the state does not speak of it."""
     keys = _KEYS[signal]
     key = next((key for key in keys if key in state), None)
     if key is None:
         return None
     value = state[key]
-    shown = str(value)[:_SHOWN]
+    shown = "a nested value" if isinstance(value, dict | list) else str(value)[:_SHOWN]
     if signal is Signal.ROOM_HEATING_ENABLED:
         known = isinstance(value, str) and value in _HEATING
         return _HEATING[str(value)] if known else Unusable(f"unknown {key} {shown}")
@@ -155,7 +155,8 @@ def _availability(payload: bytes) -> str:
     state = _parsed(payload)
     if isinstance(state, Unusable):
         return payload.decode(errors="replace").strip()
-    return str(state.get("state"))
+    word = state.get("state")
+    return word if isinstance(word, str) else ""
 
 
 def _last_seen(state: Mapping[str, object], now: datetime) -> datetime | None:

@@ -1,0 +1,229 @@
+"""The conformance kit: what every heat-pump driver and profile must do, and a device to try it on.
+
+A test runs every function in `CHECKS` on a fresh `Rig`; each raises `ConformanceError` with the
+fact that was found. A rig stands on the in-memory transport, so the kit needs no network.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from drivers.api import Absent, Capability, HeatPump, Now, Sample, WriteClass
+from drivers.errors import DriverError, LinkLostError, RefusedByDeviceError
+from drivers.heat_pumps.modbus_pump import ModbusHeatPump
+from drivers.points import Point, Space, encode, register_count
+from drivers.profile import Profile
+from drivers.transports.in_memory import MemoryModbusLink
+from drivers.transports.modbus import ModbusLink
+
+AN_INSTANT = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
+MakePump = Callable[[Profile, ModbusLink, Now], HeatPump]
+
+
+class ConformanceError(Exception):
+    """A driver breaks a rule that all drivers keep."""
+
+
+class RegisterBank:
+    """The registers of one unit, filled with plausible values; a hole refuses like a device."""
+
+    def __init__(self, profile: Profile) -> None:
+        self.reads = 0
+        self.writes: list[tuple[int, tuple[int, ...]]] = []
+        self.failure: DriverError | None = None  # raised by every request while set
+        self._profile = profile
+        self._registers: dict[tuple[Space, int], int] = {}
+        for point in profile.points.values():
+            self.put(point.name, encode(point, plausible(point)))
+
+    def put(self, name: str, registers: Sequence[int]) -> None:
+        """Let a point hold these raw registers."""
+        point = self._profile.points[name]
+        for offset, register in enumerate(registers):
+            self._registers[point.space, point.address + offset] = register
+
+    def remove(self, name: str) -> None:
+        """Let a point not exist on this model."""
+        point = self._profile.points[name]
+        for offset in range(register_count(point)):
+            del self._registers[point.space, point.address + offset]
+
+    def read(self, unit: int, space: Space, address: int, count: int) -> list[int]:
+        """The registers, or the refusal of an illegal address."""
+        self.reads += 1
+        self._answer(unit, space, range(address, address + count))
+        return [self._registers[space, address + offset] for offset in range(count)]
+
+    def write(self, unit: int, address: int, values: Sequence[int]) -> None:
+        """Take holding registers, or refuse an illegal address."""
+        self._answer(unit, Space.HOLDING, range(address, address + len(values)))
+        self.writes.append((address, tuple(values)))
+        for offset, value in enumerate(values):
+            self._registers[Space.HOLDING, address + offset] = value
+
+    def _answer(self, unit: int, space: Space, addresses: Iterable[int]) -> None:
+        if self.failure is not None:
+            raise self.failure
+        for address in addresses:
+            if (space, address) not in self._registers:
+                raise RefusedByDeviceError(f"unit {unit}: no {space} register {address}")
+
+
+def plausible(point: Point) -> float:
+    """A value that the point can hold: the middle of its range, or its first code."""
+    if point.codes:
+        return float(next(iter(point.codes.values())))
+    low = 0.0 if point.minimum is None else point.minimum
+    high = low + 100.0 * abs(point.scale) if point.maximum is None else point.maximum
+    steps = round((low + high) / 2.0 / point.scale)
+    return steps * point.scale
+
+
+@dataclass(frozen=True, slots=True)
+class Rig:
+    """A pump on a register bank."""
+
+    profile: Profile
+    bank: RegisterBank
+    pump: HeatPump
+    make_pump: MakePump | None = None
+
+    def renewed(self) -> "Rig":
+        """The same on fresh registers."""
+        return make_rig(self.profile, self.make_pump)
+
+
+def make_rig(profile: Profile, make_pump: MakePump | None = None) -> Rig:
+    """A fresh pump on fresh registers, at a standing clock."""
+    bank = RegisterBank(profile)
+    link = MemoryModbusLink(bank)
+
+    def now() -> datetime:
+        return AN_INSTANT
+
+    if make_pump is None:
+        pump: HeatPump = ModbusHeatPump(profile.name, profile, link, unit=1, now=now)
+    else:
+        pump = make_pump(profile, link, now)
+    return Rig(profile, bank, pump, make_pump)
+
+
+async def check_heat_pump(profile: Profile, make_pump: MakePump | None = None) -> None:
+    """Every check, each on a fresh rig. Raises `ConformanceError`."""
+    for check in CHECKS:
+        await check(make_rig(profile, make_pump))
+
+
+async def check_every_promised_signal_has_a_value(rig: Rig) -> None:
+    """With healthy registers every signal of the profile is a sample, and nothing else is."""
+    observed = await rig.pump.read()
+    _require(set(observed) == set(rig.profile.signals), "signals differ from the profile's")
+    for signal, outcome in observed.items():
+        _require(isinstance(outcome, Sample), f"{signal} has no value: {outcome}")
+
+
+async def check_sentinel_is_no_value(rig: Rig) -> None:
+    """A sentinel makes its signals absent and leaves all others alone."""
+    for name, point in rig.profile.points.items():
+        users = {signal for signal, user in rig.profile.signals.items() if user == name}
+        for sentinel in point.sentinels if users else ():
+            rig.bank.put(name, _raw_registers(point, sentinel))
+            observed = await rig.pump.read()
+            absent = {signal for signal, outcome in observed.items() if isinstance(outcome, Absent)}
+            _require(absent == users, f"{sentinel} in {name}: absent are {sorted(absent)}")
+        rig.bank.put(name, encode(point, plausible(point)))
+
+
+async def check_absent_register_is_no_failure(rig: Rig) -> None:
+    """A register that the model lacks makes its own signals absent, in every later cycle too."""
+    for name in set(rig.profile.signals.values()):
+        fresh = rig.renewed()
+        fresh.bank.remove(name)
+        for _ in range(2):
+            observed = await fresh.pump.read()
+            absent = {signal for signal, outcome in observed.items() if isinstance(outcome, Absent)}
+            users = {signal for signal, user in rig.profile.signals.items() if user == name}
+            _require(absent == users, f"{name} missing: absent are {sorted(absent)}")
+
+
+async def check_lost_link_makes_everything_absent(rig: Rig) -> None:
+    """A dead device raises nothing; every signal states the reason and returns with the link."""
+    rig.bank.failure = LinkLostError("unplugged")
+    for signal, outcome in (await rig.pump.read()).items():
+        _require(isinstance(outcome, Absent), f"{signal} has a value without a link")
+        _require("unplugged" in str(outcome), f"{signal} does not say why: {outcome}")
+    rig.bank.failure = None
+    await check_every_promised_signal_has_a_value(rig)
+
+
+async def check_written_values_are_read_back(rig: Rig) -> None:
+    """Both ends of a knob, its safe range and its release value come back as written."""
+    for capability, knob in rig.pump.knobs.items():
+        if knob.write_class is WriteClass.FORBIDDEN:
+            continue
+        ends = (knob.minimum, knob.maximum, knob.safe_minimum, knob.safe_maximum)
+        for value in (*ends, knob.release_value):
+            if value is None:
+                continue
+            await rig.pump.write(capability, value)
+            held = await rig.pump.read_back(capability)
+            _require(isinstance(held, Sample), f"{capability} {value}: {held}")
+            if isinstance(held, Sample):
+                _require(
+                    abs(held.value - value) <= knob.resolution / 2.0,
+                    f"{capability}: wrote {value}, read {held.value}",
+                )
+
+
+async def check_out_of_range_is_refused(rig: Rig) -> None:
+    """Values beyond a knob, NaN, infinities, forbidden knobs and foreign knobs are not sent."""
+    for capability in Capability:
+        knob = rig.pump.knobs.get(capability)
+        values = [float("nan"), float("inf"), float("-inf")]
+        if knob is not None:
+            values += [knob.minimum - knob.resolution, knob.maximum + knob.resolution]
+            if knob.write_class is WriteClass.FORBIDDEN:
+                values.append(knob.minimum)
+        for value in values:
+            if knob is not None and value == knob.release_value:
+                continue
+            try:
+                await rig.pump.write(capability, value)
+            except DriverError:
+                continue
+            raise ConformanceError(f"{capability} accepted {value}")
+    _require(not rig.bank.writes, "a refused value reached the device")
+
+
+async def check_reading_writes_nothing(rig: Rig) -> None:
+    """Reading, reading back and closing never write."""
+    await rig.pump.read()
+    for capability in rig.pump.knobs:
+        await rig.pump.read_back(capability)
+    await rig.pump.close()
+    _require(rig.bank.reads > 0, "nothing was read")
+    _require(not rig.bank.writes, f"reading wrote {rig.bank.writes}")
+
+
+CHECKS: tuple[Callable[[Rig], Awaitable[None]], ...] = (
+    check_every_promised_signal_has_a_value,
+    check_sentinel_is_no_value,
+    check_absent_register_is_no_failure,
+    check_lost_link_makes_everything_absent,
+    check_written_values_are_read_back,
+    check_out_of_range_is_refused,
+    check_reading_writes_nothing,
+)
+
+
+def _raw_registers(point: Point, raw: int) -> tuple[int, ...]:
+    """A raw value as registers, laid out with the standard library's words, not our encoder's."""
+    if register_count(point) == 1:
+        return (raw & 0xFFFF,)
+    words = ((raw >> 16) & 0xFFFF, raw & 0xFFFF)
+    return words if point.word_order == "big" else words[::-1]
+
+
+def _require(fact: bool, otherwise: str) -> None:
+    if not fact:
+        raise ConformanceError(otherwise)
