@@ -25,6 +25,7 @@ _GROUND_ROWS: dict[int, tuple[tuple[float, float, float, float], ...]] = {
         (10, 35, 13.0, 5.3), (10, 45, 12.2, 4.3), (10, 55, 11.4, 3.3),
     ),
 }  # fmt: skip
+GROUND_SIZES_KW = tuple(_GROUND_ROWS)
 GROUND_FIELD_FRAC = 0.95  # iPower WP5.5: older units, start-stop and part load
 AIR_FIELD_FRAC = 0.85  # Ruhnau, Hirth, Praktiknjo, Time series of heat demand (2019), field factor
 STANDBY_W = 10.0  # assumption: electronics of a modern unit

@@ -22,6 +22,7 @@ class PlanNumbers:
 
     a: FloatArray  # states x states: one step of the house
     b_heat_k_per_kw: FloatArray  # states
+    b_first_k_per_kw: FloatArray  # states; the first step may be a short one
     drive_k: FloatArray  # states x steps; the initial state enters through the first column
     linear_cost_per_kw: FloatArray  # steps
     root_cost_per_kw: FloatArray  # steps; squared it multiplies q²
@@ -67,15 +68,13 @@ class CompiledProblem:
 
 
 def house(s: Symbols) -> Term:
-    """Dynamics: x_k = a x_(k-1) + b q_k + drive_k."""
+    """Dynamics: x_k = a x_(k-1) + b q_k + drive_k; the start is part of the first drive."""
     n, steps = s.state_c.shape
     b = cp.reshape(s.of["b_heat_k_per_kw"], (n, 1), order="C")
-    heat = cp.reshape(s.heat_kw, (1, steps), order="C")
-    pushed = s.state_c - b @ heat - s.of["drive_k"]
-    return Term(
-        0.0,
-        (pushed[:, 0] == 0.0, pushed[:, 1:] == s.of["a"] @ s.state_c[:, :-1]),
-    )
+    heat = cp.reshape(s.heat_kw[1:], (1, steps - 1), order="C")
+    first = s.of["b_first_k_per_kw"] * s.heat_kw[0] + s.of["drive_k"][:, 0]
+    later = s.of["a"] @ s.state_c[:, :-1] + b @ heat + s.of["drive_k"][:, 1:]
+    return Term(0.0, (s.state_c[:, 0] == first, s.state_c[:, 1:] == later))
 
 
 def energy(s: Symbols) -> Term:
@@ -132,6 +131,7 @@ def compiled(states: int, steps: int) -> CompiledProblem:
         of={
             "a": cp.Parameter((states, states)),
             "b_heat_k_per_kw": cp.Parameter(per_state),
+            "b_first_k_per_kw": cp.Parameter(per_state),
             "drive_k": cp.Parameter((states, steps)),
             "linear_cost_per_kw": cp.Parameter(per_step),
             "root_cost_per_kw": cp.Parameter(per_step, nonneg=True),

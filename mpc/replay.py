@@ -21,29 +21,40 @@ class House:
     """The house of a request over its horizon, everything but heating known."""
 
     step: Discrete
+    first: Discrete  # what is left of the first step when the estimate is made
     start_c: FloatArray
-    drive_k: FloatArray  # states x steps
+    drive_k: FloatArray  # states x steps; the start enters through the first column
     gain_w: FloatArray  # per step: internal gains and the decaying disturbance
+
+    def states_c(self, heat_w: FloatArray) -> FloatArray:
+        """States at the end of every step (states x steps) under this heat."""
+        after_first = self.first.b_heat * heat_w[0] + self.drive_k[:, 0]
+        rest = simulate(self.step, after_first, heat_w=heat_w[1:], drive_k=self.drive_k[:, 1:])
+        return np.column_stack([after_first, rest])
+
+    def during_c(self, ends_c: FloatArray) -> FloatArray:
+        """Mean of each step's first and last state."""
+        return 0.5 * (np.column_stack([self.start_c, ends_c[:, :-1]]) + ends_c)
 
 
 def house_of(request: PlanRequest) -> House:
-    """Discretise the request's building and collect what acts on it."""
+    """Discretise the request's building and collect what acts on it.
+
+    The first step is cut to what is left of it at `estimate.at`; its heat is the mean over that.
+    """
     horizon = request.horizon
+    gone_s = max((request.estimate.at - horizon.starts_at).total_seconds(), 0.0)
     step = discretise(request.building, float(horizon.step_s))
+    first = discretise(request.building, horizon.step_s - gone_s) if gone_s > 0.0 else step
     after_s = (np.arange(len(horizon.outdoor_c)) + 0.5) * horizon.step_s
     fading_w = request.estimate.disturbance_w * np.exp(-after_s / DISTURBANCE_DECAY_S)
     gain_w = request.building.internal_gains_w + fading_w
-    return House(
-        step=step,
-        start_c=np.array(request.estimate.state_c),
-        drive_k=drive(
-            step,
-            outdoor_c=horizon.outdoor_c,
-            ghi_w_per_m2=horizon.ghi_w_per_m2,
-            gain_w=gain_w,
-        ),
-        gain_w=gain_w,
-    )
+    outdoor, ghi = np.array(horizon.outdoor_c), np.array(horizon.ghi_w_per_m2)
+    drive_k = drive(step, outdoor_c=outdoor, ghi_w_per_m2=ghi, gain_w=gain_w)
+    start_c = np.array(request.estimate.state_c)
+    start_k = drive(first, outdoor_c=outdoor[0], ghi_w_per_m2=ghi[0], gain_w=gain_w[0])
+    drive_k[:, 0] = first.a @ start_c + start_k[:, 0]
+    return House(step=step, first=first, start_c=start_c, drive_k=drive_k, gain_w=gain_w)
 
 
 def steady_at_target(request: PlanRequest, house: House) -> Steady:
@@ -68,17 +79,12 @@ def emission_at(request: PlanRequest, states_c: FloatArray) -> Emission:
     )
 
 
-def during(start_c: FloatArray, ends_c: FloatArray) -> FloatArray:
-    """Mean of each step's first and last state."""
-    return 0.5 * (np.column_stack([start_c, ends_c[:, :-1]]) + ends_c)
-
-
 def plan_from_heat(request: PlanRequest, house: House, heat_w: FloatArray, *, source: str) -> Plan:
     """The plan that gives this heat, rounded first and replayed then, so that it holds together."""
     horizon, comfort = request.horizon, request.comfort
     heat = np.round(np.floor(heat_w / HEAT_STEP_W + 1e-6) * HEAT_STEP_W, 1)  # never above a bound
-    states = simulate(house.step, house.start_c, heat_w=heat, drive_k=house.drive_k)
-    where = emission_at(request, during(house.start_c, states))
+    states = house.states_c(heat)
+    where = emission_at(request, house.during_c(states))
     power = np.round(power_for(where, heat), 1)
     room = tuple(np.round(states[0], ROOM_DIGITS).tolist())
     return Plan(

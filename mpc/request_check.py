@@ -45,6 +45,9 @@ def _wrong_shape(request: PlanRequest) -> str | None:
     for name, length in lengths.items():
         if length != steps:
             return f"{name} has {length} entries for {steps} steps"
+    into_s = (request.estimate.at - horizon.starts_at).total_seconds()
+    if into_s >= horizon.step_s:
+        return f"the estimate is {into_s:.0f} s into a horizon of {horizon.step_s} s steps"
     states = 2 if request.building.floor_kwh_per_k is None else 3
     if len(request.estimate.state_c) != states:
         return f"the estimate has {len(request.estimate.state_c)} states, the house {states}"

@@ -7,11 +7,11 @@ import cvxpy as cp
 import numpy as np
 
 from mpc.arrays import FloatArray
-from mpc.building import capacities_kwh_per_k, simulate, steady_state
+from mpc.building import capacities_kwh_per_k, steady_state
 from mpc.plan import Diagnostics, NotSolved, PlanRequest, PlanResult, Solved
 from mpc.power_curve import Emission, PowerCurve, heat_max_w, power_curve, power_w
 from mpc.problem import PlanNumbers, compiled, set_numbers
-from mpc.replay import House, during, emission_at, house_of, plan_from_heat, steady_at_target
+from mpc.replay import House, emission_at, house_of, plan_from_heat, steady_at_target
 from mpc.request_check import flaw
 
 SOLVER = "Clarabel"
@@ -63,8 +63,8 @@ def solve(request: PlanRequest) -> PlanResult:
             diagnostics = _diagnostics(answers, curve, replay_error_k=np.inf)
             return NotSolved(f"the solver ended with {answer.status}", diagnostics)
         heat = np.clip(answer.heat_w, 0.0, bound_w)
-        ends = simulate(house.step, house.start_c, heat_w=heat, drive_k=house.drive_k)
-        where = emission_at(request, during(house.start_c, ends))
+        ends = house.states_c(heat)
+        where = emission_at(request, house.during_c(ends))
         bound_w = heat_max_w(where)
         if len(answers) == MAX_PASSES or _agrees(where, curve, heat, bound_w):
             break
@@ -99,13 +99,12 @@ def plan_numbers(request: PlanRequest, house: House, curve: PowerCurve) -> PlanN
     scale = max(float(np.mean(np.abs(price))), PRICE_SCALE_MIN)
     slope = np.where(price >= 0.0, curve.a, curve.secant)
     bend_per_kw = np.where(price >= 0.0, curve.b_per_w * 1000.0, 0.0)
-    drive_k = house.drive_k.copy()
-    drive_k[:, 0] += house.step.a @ house.start_c
     stored_kwh, worth_per_kwh = _end_of_horizon(request, house, curve)
     return PlanNumbers(
         a=house.step.a,
         b_heat_k_per_kw=house.step.b_heat * 1000.0,
-        drive_k=drive_k,
+        b_first_k_per_kw=house.first.b_heat * 1000.0,
+        drive_k=house.drive_k,
         linear_cost_per_kw=hours * price * slope / scale,
         root_cost_per_kw=np.sqrt(hours * np.maximum(price, 0.0) * bend_per_kw / scale),
         heat_max_kw=curve.heat_max_w / 1000.0,
@@ -155,7 +154,9 @@ def _ask(numbers: PlanNumbers) -> _Answer:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # cvxpy warns of what the status says already
-            problem.solve(solver=cp.CLARABEL, warm_start=False, enforce_dpp=True, **CLARABEL_SETTINGS)
+            problem.solve(
+                solver=cp.CLARABEL, warm_start=False, enforce_dpp=True, **CLARABEL_SETTINGS
+            )
     except cp.error.SolverError as error:
         return _Answer(f"solver error: {error}", None, None, np.nan, 0, 0.0)
     status = str(problem.status)
