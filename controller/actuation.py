@@ -29,7 +29,7 @@ def heat_setting(
 
     `current` is what the knob holds now (an offset is relative to the curve the pump shows with it).
     """
-    flow_c = flow_for_heat(emitter, heat_w, room_c=room_c, floor_c=floor_c)
+    flow_c = float(flow_for_heat(emitter, heat_w, room_c, floor_c))
     match knob.capability:
         case Capability.FLOW_SETPOINT:
             return in_range(knob, flow_c)

@@ -13,6 +13,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    PlainSerializer,
     ValidationError,
     model_validator,
 )
@@ -43,7 +44,9 @@ def _known_timezone(name: str) -> str:
     return name
 
 
-Duration = Annotated[float, BeforeValidator(parse_duration), Field(gt=0)]
+Duration = Annotated[
+    float, BeforeValidator(parse_duration), PlainSerializer(lambda s: f"{s} s"), Field(gt=0)
+]
 Timezone = Annotated[str, AfterValidator(_known_timezone)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 
@@ -114,6 +117,9 @@ class HeatPump(ModbusDevice):
     accept_maturity: Literal["simulated", "recorded", "bench", "field"] = Field(
         "field",
         description="write only to profiles proven at least this far; lower it knowingly",
+    )
+    accept_stop_on_silence: bool = Field(
+        False, description="true: I know that this pump stops heating when heatherd falls silent"
     )
     data_sheet: tuple[DataSheetPoint, ...] = Field(
         (), description="EN 14511 points; without them a typical pump of its kind is assumed"

@@ -8,7 +8,7 @@ from controller.snapshot import Snapshot
 from drivers.api import OperatingState, Signal
 from mpc import estimator
 from mpc.building import Emitter, heat_for_flow
-from mpc.heat_pump import cop
+from mpc.heat_pump import cop, source_for
 from mpc.plan import Estimate
 
 ROOM_STD_K = 0.15
@@ -66,7 +66,8 @@ def delivered_heat_w(snapshot: Snapshot, model: HouseModel) -> float | None:
     if flow_c is None or outdoor_c is None or snapshot.compressor_on is False:
         return 0.0 if snapshot.compressor_on is False else None
     net_w = max(power_w - model.heat_pump.standby_w, 0.0)
-    return net_w * float(cop(model.heat_pump, outdoor_c, flow_c))
+    source_c = source_for(model.heat_pump, outdoor_c)
+    return net_w * float(cop(model.heat_pump, source_c, flow_c))
 
 
 def first_belief(snapshot: Snapshot, model: HouseModel, restored: Belief | None) -> Belief:
@@ -75,11 +76,12 @@ def first_belief(snapshot: Snapshot, model: HouseModel, restored: Belief | None)
     What changes slowly (unexplained heat, balance, emitters) is taken over from an earlier run; the
     temperatures too if they are recent.
     """
+    outdoor_c = snapshot.value(Signal.OUTDOOR_C)
     estimate = estimator.initial(
         model.building,
         at=snapshot.at,
         room_c=snapshot.value(Signal.ROOM_C),
-        outdoor_c=snapshot.value(Signal.OUTDOOR_C),
+        outdoor_c=STANDARD_WINTER_C if outdoor_c is None else outdoor_c,
     )
     if restored is None or len(restored.estimate.state_c) != len(estimate.state_c):
         return Belief(estimate, 0.0, 1.0)
@@ -105,8 +107,11 @@ def believe(
 
     Heat and weather of the earlier snapshot are taken to hold over the interval. Where the heat is
     not measured the planned heat stands in; where neither is known the house is taken as unheated
-    and the growing covariance tells.
+    and the growing covariance tells. Over a clock that went backwards nothing is predicted.
     """
+    span_s = (now.at - before.at).total_seconds()
+    if span_s <= 0.0:
+        return replace(belief, estimate=replace(belief.estimate, at=now.at))
     heat_w = delivered_heat_w(before, model)
     if heat_w is None:
         heat_w = planned_heat_w if planned_heat_w is not None else 0.0
@@ -124,7 +129,6 @@ def believe(
     room_c = now.value(Signal.ROOM_C)
     if room_c is not None and _is_news(now, before):
         estimate = estimator.correct(estimate, room_c=room_c, std_k=ROOM_STD_K)
-    span_s = (now.at - before.at).total_seconds()
     return Belief(
         estimate=estimate,
         balance_kh=_balance(belief.balance_kh, room_c, target_c, span_s),
@@ -160,9 +164,8 @@ def _emitter_gain(
     if heat_w is None or flow_c is None:
         return gain
     state_c = belief.estimate.state_c
-    expected_w = heat_for_flow(
-        model.emitter, flow_c, room_c=state_c[0], floor_c=state_c[2] if len(state_c) > 2 else None
-    )
+    floor_c = state_c[2] if len(state_c) > 2 else None
+    expected_w = float(heat_for_flow(model.emitter, flow_c, state_c[0], floor_c))
     if expected_w < LEAST_HEAT_W:
         return gain
     weight = 1.0 - math.exp(-span_s / GAIN_TIME_S)

@@ -4,13 +4,14 @@ from dataclasses import dataclass, replace
 
 from controller.config import HouseConfig
 from mpc.building import Building, Emitter, EmitterKind, MassClass, archetype, emitter_for
-from mpc.heat_pump import (
-    HeatPumpMap,
-    RatedPoint,
-    SourceKind,
+from mpc.heat_pump import HeatPumpMap, RatedPoint, SourceKind
+from mpc.heat_pump_maps import (
+    AIR_FIELD_FRAC,
+    GROUND_FIELD_FRAC,
+    GROUND_SIZES_KW,
+    STANDBY_W,
     air_water_surrogate,
     ground_source_map,
-    with_field_factor,
 )
 from mpc.tariff import Tariff
 
@@ -61,9 +62,15 @@ def heat_pump_map(config: HouseConfig) -> HeatPumpMap:
     pump = config.heat_pump
     source = SourceKind(pump.source)
     if pump.data_sheet:
-        points = tuple(RatedPoint(**row.model_dump()) for row in pump.data_sheet)
-        return with_field_factor(source, points)
+        air = source is SourceKind.AIR
+        return HeatPumpMap(
+            source=source,
+            points=tuple(RatedPoint(**row.model_dump()) for row in pump.data_sheet),
+            field_frac=AIR_FIELD_FRAC if air else GROUND_FIELD_FRAC,
+            standby_w=STANDBY_W,
+        )
     nominal_heat_w = pump.nominal_heat_w or TYPICAL_HEAT_W
     if source is SourceKind.GROUND:
-        return ground_source_map(nominal_heat_w)
+        size_kw = min(GROUND_SIZES_KW, key=lambda kw: abs(1000.0 * kw - nominal_heat_w))
+        return ground_source_map(size_kw)
     return air_water_surrogate(nominal_heat_w)

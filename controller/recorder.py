@@ -79,6 +79,12 @@ class Recorder:
         row = self._db.execute("SELECT body FROM content WHERE hash = ?", (name,)).fetchone()
         return None if row is None else zlib.decompress(row[0]).decode()
 
+    def contents(self, kind: str) -> Iterator[str]:
+        """All texts of a kind in order of time."""
+        rows = self._db.execute("SELECT body FROM content WHERE kind = ? ORDER BY at", (kind,))
+        for (body,) in rows.fetchall():
+            yield zlib.decompress(body).decode()
+
     def latest(self, kind: str) -> str | None:
         """The newest text of a kind."""
         row = self._db.execute(

@@ -6,19 +6,23 @@ from datetime import datetime, timedelta
 
 from controller.actuation import heat_setting, rest_setting
 from controller.config import HouseConfig
-from controller.estimate import Belief, emitter_now
+from controller.estimate import STANDARD_WINTER_C, Belief, emitter_now
 from controller.guard import Limits, Memory, Wanted
 from controller.model import HouseModel
 from controller.snapshot import Snapshot
 from controller.wishes import Target
 from drivers.api import Capability, Knob, Signal
 from mpc.building import flow_for_heat
-from mpc.heat_pump import capacity_w
+from mpc.heat_pump import capacity_w, source_for
 from mpc.plan import Plan
 
 START_FRAC, KEEP_FRAC = 0.55, 0.25
 """A resting pump starts when the plan wants this share of its lowest heat; a running one stops below
 the smaller share. The gap keeps it from following a plan's small steps with starts and stops."""
+
+
+MODEST_FLOW_C, COOLEST_FLOW_C = 35.0, 25.0
+"""Flow temperature taken for capacity while it is unknown, and while the pump rests and cools."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,13 +66,9 @@ def lowest_heat_w(snapshot: Snapshot, model: HouseModel, machine: Machine) -> fl
     """The least heat the pump can give without cycling, at today's temperatures."""
     outdoor_c = snapshot.value(Signal.OUTDOOR_C)
     flow_c = snapshot.value(Signal.FLOW_C)
-    full_w = float(
-        capacity_w(
-            model.heat_pump,
-            2.0 if outdoor_c is None else outdoor_c,
-            35.0 if flow_c is None else max(flow_c, 25.0),
-        )
-    )
+    source_c = source_for(model.heat_pump, STANDARD_WINTER_C if outdoor_c is None else outdoor_c)
+    warm_c = MODEST_FLOW_C if flow_c is None else max(flow_c, COOLEST_FLOW_C)
+    full_w = float(capacity_w(model.heat_pump, source_c, warm_c))
     return machine.modulation_min_frac * full_w
 
 
@@ -145,12 +145,9 @@ def _run_value(
 ) -> float | None:
     if knob.capability is not Capability.FLOW_SETPOINT:
         return None  # a pump on its own curve keeps its own minimum run time
-    flow_c = flow_for_heat(
-        emitter_now(belief, model),
-        lowest_heat_w(snapshot, model, machine),
-        room_c=belief.estimate.state_c[0],
-        floor_c=_floor_c(belief),
-    )
+    least_w = lowest_heat_w(snapshot, model, machine)
+    room_c = belief.estimate.state_c[0]
+    flow_c = float(flow_for_heat(emitter_now(belief, model), least_w, room_c, _floor_c(belief)))
     return min(max(flow_c, knob.minimum), machine.flow_max_c, knob.maximum)
 
 

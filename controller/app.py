@@ -1,0 +1,274 @@
+"""The composition root: configuration in, running service out. Only here are drivers named."""
+
+import asyncio
+import logging
+import os
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from urllib.parse import quote
+
+from controller.act import Actuator
+from controller.actuation import choose_knob
+from controller.clock import Clock
+from controller.config import HouseConfig
+from controller.forecasts import Forecasts
+from controller.loop import Loop, Parts
+from controller.model import house_model
+from controller.owner import Owner, ask, serve
+from controller.planner import Planner, Planning, WorkerPlanner
+from controller.recorder import Recorder
+from controller.stages import Stages
+from controller.step import machine
+from controller.store import Store
+from drivers.api import (
+    Device,
+    HeatPump,
+    Maturity,
+    Now,
+    OnSilence,
+    PriceSource,
+    Signal,
+    WeatherSource,
+)
+from drivers.errors import ConfigurationError
+from drivers.heat_pumps.modbus_pump import ModbusHeatPump
+from drivers.meters.modbus_meter import ModbusMeter
+from drivers.prices.csv_file import CsvPrices
+from drivers.profile import load_profile
+from drivers.rooms.zigbee2mqtt import ZigbeeRoom
+from drivers.transports.modbus import LinkPool
+from drivers.transports.mqtt import BrokerLink, MqttLink
+from drivers.weather.csv_file import CsvWeather
+
+log = logging.getLogger(__name__)
+
+PASSWORD_VARIABLE = "HEATHERD_MQTT_PASSWORD"  # noqa: S105 (the name of a variable, not a secret)
+ROOM_SIGNALS = (Signal.ROOM_C, Signal.ROOM_SETPOINT_C, Signal.ROOM_HEATING_ENABLED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outside:
+    """The connected world of one house."""
+
+    pump: HeatPump
+    devices: Sequence[Device]  # all that is read; the earlier device wins a signal
+    prices: PriceSource | None
+    weather: WeatherSource | None
+    background: Sequence[Callable[[], Awaitable[None]]]
+
+
+def connect(config: HouseConfig, now: Now, mqtt: MqttLink | None = None) -> Outside:
+    """Drivers for everything the configuration names; nothing is contacted yet.
+
+    `mqtt` replaces the configured broker's link. Raises `ConfigurationError`.
+    """
+    pool = LinkPool()
+    devices: list[Device] = []
+    background: list[Callable[[], Awaitable[None]]] = []
+    if config.room is not None and config.mqtt is not None:
+        link = mqtt if mqtt is not None else BrokerLink(_broker_url(config), _client_id(config))
+        devices.append(
+            ZigbeeRoom(
+                "room",
+                link,
+                sensor_topic=config.room.sensor_topic,
+                thermostat_topic=config.room.thermostat_topic,
+                now=now,
+            )
+        )
+        background.append(link.run)
+    pump = _pump(config, pool, now)
+    devices.append(pump)
+    if config.meter is not None:
+        profile = load_profile(config.meter.profile)
+        c = profile.connection
+        meter_link = pool.link(
+            config.meter.host, config.meter.port or c.port, timeout_s=c.timeout_s, gap_s=c.gap_s
+        )
+        unit = c.unit if config.meter.unit is None else config.meter.unit
+        devices.append(ModbusMeter("meter", profile, meter_link, unit=unit, now=now))
+    return Outside(
+        pump=pump,
+        devices=devices,
+        prices=config.prices
+        and CsvPrices(
+            config.prices.csv, config.tariff.currency, per_mwh=config.prices.per_mwh
+        ),
+        weather=config.weather and CsvWeather(config.weather.csv),
+        background=background,
+    )
+
+
+def _pump(config: HouseConfig, pool: LinkPool, now: Now) -> HeatPump:
+    pump = config.heat_pump
+    profile = load_profile(pump.profile)
+    c = profile.connection
+    link = pool.link(pump.host, pump.port or c.port, timeout_s=c.timeout_s, gap_s=c.gap_s)
+    unit = c.unit if pump.unit is None else pump.unit
+    return ModbusHeatPump("heat pump", profile, link, unit=unit, now=now)
+
+
+def _client_id(config: HouseConfig) -> str:
+    return f"heatherd-{quote(config.house.name, safe='')}-{os.getpid()}"
+
+
+def _broker_url(config: HouseConfig) -> str:
+    """The broker's address with the user's name and the password from outside the configuration."""
+    mqtt = config.mqtt
+    if mqtt is None:
+        raise ConfigurationError("mqtt: no broker is configured")
+    password = os.environ.get(PASSWORD_VARIABLE)
+    if mqtt.password_file is not None:
+        try:
+            password = mqtt.password_file.read_text().strip()
+        except OSError as error:
+            raise ConfigurationError(f"mqtt.password_file: {error}") from error
+    if mqtt.username is None:
+        return mqtt.broker
+    scheme, rest = mqtt.broker.split("://", 1)
+    secret = "" if password is None else f":{quote(password, safe='')}"
+    return f"{scheme}://{quote(mqtt.username, safe='')}{secret}@{rest}"
+
+
+def may_write(config: HouseConfig, pump: HeatPump) -> bool:
+    """Whether this service may write; raises `ConfigurationError` where the owner must decide first."""
+    if config.control.mode == "observe" or config.control.strategy == "heating-curve":
+        return False
+    order = list(Maturity)
+    accepted = Maturity(config.heat_pump.accept_maturity)
+    if order.index(pump.maturity) < order.index(accepted):
+        raise ConfigurationError(
+            f"profile {config.heat_pump.profile!r} is proven as far as {pump.maturity.value!r}; "
+            f'to let heatherd write to it, set heat_pump.accept_maturity = "{pump.maturity.value}"'
+        )
+    if pump.on_silence is OnSilence.STOPS and not config.heat_pump.accept_stop_on_silence:
+        raise ConfigurationError(
+            "this pump stops heating when heatherd falls silent; "
+            "to accept that, set heat_pump.accept_stop_on_silence = true"
+        )
+    return True
+
+
+def assemble(
+    config: HouseConfig,
+    outside: Outside,
+    *,
+    clock: Clock,
+    planner: Planner | None,
+    store: Store,
+    recorder: Recorder,
+) -> Loop:
+    """Put one house together. Raises `ConfigurationError`."""
+    writing = may_write(config, outside.pump)
+    knob = choose_knob(outside.pump.knobs, config.heat_pump.capability)
+    if knob is None and config.control.strategy == "mpc":
+        have = ", ".join(outside.pump.knobs) or "none"
+        raise ConfigurationError(
+            f"heat_pump.knob: the pump has no knob {config.heat_pump.knob!r} for heat (it has {have})"
+        )
+    recorder.keep("config", config.model_dump_json(by_alias=True), clock.now())
+    control = config.control
+    return Loop(
+        Parts(
+            stages=Stages(config, house_model(config), machine(config, knob)),
+            devices=outside.devices,
+            actuator=Actuator(outside.pump, store, may_write=writing),
+            forecasts=Forecasts(
+                outside.prices,
+                outside.weather,
+                clock=clock,
+                store=store,
+                every_s=control.forecast_every_s,
+            ),
+            planning=planner
+            and Planning(
+                planner,
+                clock,
+                every_s=control.plan_every_s,
+                max_age_s=control.plan_max_age_s,
+            ),
+            store=store,
+            recorder=recorder,
+            clock=clock,
+            stale_s=_stale_s(config),
+        )
+    )
+
+
+def _stale_s(config: HouseConfig) -> Mapping[Signal, float]:
+    if config.room is None:
+        return {}
+    return dict.fromkeys(ROOM_SIGNALS, config.room.stale_after_s)
+
+
+async def run(
+    config: HouseConfig,
+    *,
+    clock: Clock,
+    stop: asyncio.Event,
+    outside: Outside | None = None,
+    planner: Planner | None = None,
+    until: datetime | None = None,
+    channel: bool = True,
+) -> None:
+    """The service: from connecting to handing back. Raises `ConfigurationError` before it starts.
+
+    `outside`, `planner` and `until` let a bench put its own world, planner and end in place.
+    """
+    if channel and await is_running(config.storage.socket):
+        raise ConfigurationError(f"a service already answers on {config.storage.socket}")
+    world = outside if outside is not None else connect(config, clock.now)
+    if planner is None and config.control.strategy == "mpc":
+        planner = WorkerPlanner(config.control.plan_deadline_s)
+    store = Store(config.storage.directory / "state.db")
+    recorder = Recorder(config.storage.directory / "records.db")
+    try:
+        loop = assemble(
+            config, world, clock=clock, planner=planner, store=store, recorder=recorder
+        )
+        async with asyncio.TaskGroup() as tasks:
+            background = [tasks.create_task(_forever(job)) for job in world.background]
+            if channel:
+                owner = Owner(loop, clock, room_range_c=_room_range_c(config))
+                background.append(tasks.create_task(serve(owner, config.storage.socket)))
+            await loop.run(stop, until)
+            for task in background:
+                task.cancel()
+    finally:
+        for device in world.devices:
+            await device.close()
+        if planner is not None:
+            planner.close()
+        recorder.close()
+        store.close()
+
+
+async def _forever(job: Callable[[], Awaitable[None]]) -> None:
+    await job()
+
+
+def _room_range_c(config: HouseConfig) -> tuple[float, float]:
+    return config.comfort.frost_c + 1.0, config.comfort.room_max_c - 0.5
+
+
+async def is_running(socket: Path) -> bool:
+    """Whether a service answers on the owner's channel."""
+    try:
+        answer = await ask(socket, {"verb": "status"})
+    except OSError:
+        return False
+    return bool(answer.get("ok"))
+
+
+async def hand_back_without_service(config: HouseConfig, clock: Clock) -> bool:
+    """Restore what a dead service left on the pump; True when nothing of ours is left there."""
+    store = Store(config.storage.directory / "state.db")
+    outside = connect(config, clock.now)
+    try:
+        return await Actuator(outside.pump, store, may_write=True).hand_back(clock.now())
+    finally:
+        for device in outside.devices:
+            await device.close()
+        store.close()

@@ -1,0 +1,258 @@
+"""The command line: verbs and their words, no logic. Verbs of other packages come by entry points."""
+
+import asyncio
+import json
+import logging
+import signal
+import sys
+import tomllib
+from enum import IntEnum
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from controller import app as service
+from controller.clock import WallClock
+from controller.config import ConfigError, HouseConfig, effective_values, parse_config, parse_duration
+from controller.owner import ask
+from drivers.errors import ConfigurationError
+
+
+class Exit(IntEnum):
+    """Exit codes of every verb."""
+
+    OK = 0
+    FAILED = 1  # it ran, and the answer is no: differences found, hand-back incomplete
+    USAGE = 2  # the command line is wrong
+    CONFIG = 3  # the configuration is wrong
+    NO_SERVICE = 4  # no service answers on the owner's channel
+
+
+app = typer.Typer(
+    name="heatherd",
+    help="Open, local, real-time controller for heat pumps. New installations only observe.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+out = Console()
+err = Console(stderr=True)
+
+ConfigPath = Annotated[Path, typer.Option("-c", "--config", help="configuration of the house")]
+AsJson = Annotated[bool, typer.Option("--json", help="machine-readable output")]
+For = Annotated[str | None, typer.Option("--for", help='how long, such as "3 h"; default: until changed')]
+DEFAULT_CONFIG = Path("/etc/heatherd/house.toml")
+
+
+def load(path: Path) -> HouseConfig:
+    """The configuration in a file, or a message and exit code 3."""
+    try:
+        return parse_config(tomllib.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        fail(f"{path}: {error.strerror}")
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        fail(f"{path}: not valid TOML: {error}")
+    except ConfigError as error:
+        fail("\n".join(f"{path}: {line}" for line in str(error).splitlines()))
+    raise AssertionError("unreachable")
+
+
+def fail(message: str, code: Exit = Exit.CONFIG) -> None:
+    """Say what is wrong and leave."""
+    err.print(message, style="red", markup=False, highlight=False, soft_wrap=True)
+    raise typer.Exit(code)
+
+
+@app.command(epilog="Example: heatherd run -c house.toml")
+def run(
+    config: ConfigPath = DEFAULT_CONFIG,
+    verbose: Annotated[bool, typer.Option("--verbose", help="say more")] = False,
+) -> None:
+    """Run the service until it is told to stop, then hand the pump back."""
+    settings = load(config)
+    logging.basicConfig(
+        level=logging.DEBUG if verbose else logging.INFO,
+        format="%(levelname)s %(name)s: %(message)s",
+    )
+    for chatty in ("pymodbus", "asyncio", "aiomqtt"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+    try:
+        asyncio.run(_run(settings))
+    except* ConfigurationError as group:
+        fail("; ".join(str(error) for error in group.exceptions))
+
+
+async def _run(settings: HouseConfig) -> None:
+    stop = asyncio.Event()
+    running = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        running.add_signal_handler(number, stop.set)
+    await service.run(settings, clock=WallClock(), stop=stop)
+
+
+@app.command(epilog="Example: heatherd check -c house.toml --read")
+def check(
+    config: ConfigPath = DEFAULT_CONFIG,
+    read: Annotated[bool, typer.Option("--read", help="also read every device once; never writes")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Validate the configuration and print every effective value with its origin."""
+    settings = load(config)
+    values = [(key, value, origin) for key, value, origin in effective_values(settings)]
+    try:
+        outside = service.connect(settings, WallClock().now)
+        writing = service.may_write(settings, outside.pump)
+    except ConfigurationError as error:
+        fail(f"{config}: {error}")
+        return
+    signals = asyncio.run(service.read_once(outside)) if read else {}
+    if as_json:
+        shown = {key: {"value": str(value), "origin": origin} for key, value, origin in values}
+        print(json.dumps({"settings": shown, "writes": writing, "signals": signals}))
+        return
+    table = Table("setting", "value", "from", box=None)
+    for key, value, origin in values:
+        table.add_row(key, "–" if value is None else str(value), origin)
+    out.print(table)
+    for name, text in signals.items():
+        out.print(f"{name:24} {text}", highlight=False, markup=False)
+    out.print(
+        "It is valid. heatherd will " + ("write to the pump." if writing else "only observe.")
+    )
+
+
+def _ask(config: Path, request: dict[str, Any]) -> dict[str, Any]:
+    path = load(config).storage.socket
+    try:
+        answer = asyncio.run(ask(path, request))
+    except OSError as error:
+        fail(f"no service answers on {path}: {error.strerror or error}", Exit.NO_SERVICE)
+        return {}
+    if not answer.pop("ok"):
+        fail(str(answer.get("error")), Exit.USAGE)
+    return answer
+
+
+def _tell(answer: dict[str, Any], as_json: bool, sentence: str) -> None:
+    if as_json:
+        print(json.dumps(answer))
+    else:
+        out.print(sentence, markup=False, highlight=False)
+
+
+def _seconds(duration: str | None) -> float | None:
+    try:
+        return None if duration is None else parse_duration(duration)
+    except ValueError as error:
+        fail(f"--for: {error}", Exit.USAGE)
+    return None
+
+
+@app.command(epilog="Example: heatherd status --json")
+def status(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
+    """What the service sees, wants and does now."""
+    answer = _ask(config, {"verb": "status"})
+    if as_json:
+        print(json.dumps(answer))
+        return
+    now = answer["status"]
+    if now is None:
+        out.print("The service has started; its first cycle is not finished.")
+        return
+    out.print(f"{now['at']}  target {now['target_c']:.1f} °C ({now['target_reason']})", highlight=False)
+    table = Table("signal", "value", box=None)
+    for name, value in now["signals"].items():
+        table.add_row(name, f"{value:g}")
+    for name, gone in now["missing"].items():
+        table.add_row(name, f"missing since {gone['since']}: {gone['reason']}")
+    out.print(table)
+    said = "; ".join(now.get("reasons", [])) or "no objection"
+    out.print(f"wants {now['wanted']} ({now['wanted_source']}); guard: {said}", markup=False)
+    out.print("The pump is released." if answer["released"] else "", end="")
+
+
+@app.command(epilog='Example: heatherd override 22.5 --for "3 h"')
+def override(
+    room_c: Annotated[float, typer.Argument(help="room temperature wanted, °C")],
+    duration: For = None,
+    config: ConfigPath = DEFAULT_CONFIG,
+    as_json: AsJson = False,
+) -> None:
+    """Want another room temperature."""
+    request = {"verb": "override", "room_c": room_c, "for_s": _seconds(duration)}
+    _tell(_ask(config, request), as_json, f"The room is to be {room_c:g} °C.")
+
+
+@app.command(epilog='Example: heatherd away --for "7 d"')
+def away(
+    room_c: Annotated[float | None, typer.Option("--room", help="default: comfort.away_c")] = None,
+    duration: For = None,
+    config: ConfigPath = DEFAULT_CONFIG,
+    as_json: AsJson = False,
+) -> None:
+    """Nobody is at home: keep the house cooler."""
+    request = {"verb": "away", "room_c": room_c, "for_s": _seconds(duration)}
+    _tell(_ask(config, request), as_json, "Away.")
+
+
+@app.command(epilog='Example: heatherd boost --for "2 h"')
+def boost(
+    duration: For = "2 h", config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False
+) -> None:
+    """Make it a degree warmer for a while."""
+    _tell(_ask(config, {"verb": "boost", "for_s": _seconds(duration)}), as_json, "Boost.")
+
+
+@app.command(epilog="Example: heatherd release")
+def release(
+    once: Annotated[bool, typer.Option("--once", help="hand back, but do not stay released")] = False,
+    config: ConfigPath = DEFAULT_CONFIG,
+    as_json: AsJson = False,
+) -> None:
+    """Hand the pump back at once and keep hands off until `heatherd resume`.
+
+    Works without a running service too: it then restores what a dead one left on the pump.
+    """
+    settings = load(config)
+    if not once and asyncio.run(service.is_running(settings.storage.socket)):
+        answer = _ask(config, {"verb": "release"})
+    else:
+        try:
+            free = asyncio.run(
+                service.hand_back_without_service(settings, WallClock(), stay_released=not once)
+            )
+        except ConfigurationError as error:
+            fail(str(error))
+            return
+        answer = {"handed_back": free, "released": not once}
+    free = bool(answer["handed_back"])
+    sentence = "The pump is on its own control." if free else "The pump could not be reached yet."
+    _tell(answer, as_json, sentence)
+    raise typer.Exit(Exit.OK if free else Exit.FAILED)
+
+
+@app.command(epilog="Example: heatherd resume")
+def resume(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
+    """End a release and every timed wish."""
+    _tell(_ask(config, {"verb": "resume"}), as_json, "heatherd steers again.")
+
+
+def add_verbs_of_other_packages() -> None:
+    """Verbs announced under the entry-point group `heatherd.verbs`."""
+    for entry in sorted(entry_points(group="heatherd.verbs"), key=lambda e: e.name):
+        entry.load()(app)
+
+
+def main() -> None:
+    """Entry point of the `heatherd` command."""
+    add_verbs_of_other_packages()
+    app(prog_name="heatherd")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

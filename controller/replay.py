@@ -1,0 +1,145 @@
+"""Run recorded steps again through the pure stages and report every difference.
+
+The plan is an input, so a replay needs no solver; `replan` asks the solver again and compares costs.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from controller.config import HouseConfig
+from controller.guard import Memory, remember
+from controller.model import house_model
+from controller.planner import PLAN, REQUEST
+from controller.recorder import Recorder
+from controller.records import StepRecord
+from controller.stages import Previous, Stages, settings_of
+from controller.step import machine
+from drivers.api import Knob
+from mpc.plan import Plan, Solved
+from mpc.solver import solve
+
+TOLERANCE = 1e-9
+"""Across architectures and library builds; on the recording machine the difference is zero."""
+
+
+class ReplayError(ValueError):
+    """The records cannot be replayed; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One output that came out otherwise."""
+
+    at: datetime
+    stage: str
+    recorded: str
+    replayed: str
+
+
+@dataclass(frozen=True, slots=True)
+class Replanned:
+    """One plan made again from its recorded request."""
+
+    at: datetime
+    recorded_cost: float | None  # None: no plan was made from it then
+    replanned_cost: float | None  # None: it cannot be solved now
+
+
+def recorded_config(recorder: Recorder) -> HouseConfig:
+    """The newest configuration among the records."""
+    text = recorder.latest("config")
+    if text is None:
+        raise ReplayError("there is no configuration among the records")
+    return HouseConfig.model_validate_json(text)
+
+
+def replay(recorder: Recorder, config: HouseConfig, knob: Knob | None) -> Iterator[Difference | None]:
+    """For every recorded step: None when all stages agree, else the first difference."""
+    stages = Stages(config, house_model(config), machine(config, knob))
+    plans: dict[str, Plan] = {}
+    before: StepRecord | None = None
+    for record in recorder.records():
+        plan = _plan(recorder, plans, record.plan_hash)
+        yield _step(stages, before if record.continues else None, record, plan)
+        before = record
+
+
+def _plan(recorder: Recorder, plans: dict[str, Plan], name: str | None) -> Plan | None:
+    if name is None:
+        return None
+    if name not in plans:
+        text = recorder.content(name)
+        if text is None:
+            raise ReplayError(f"plan {name} is not among the records")
+        plans.clear()  # plans follow each other: one at a time is enough
+        plans[name] = PLAN.validate_json(text)
+    return plans[name]
+
+
+def _step(
+    stages: Stages, before: StepRecord | None, record: StepRecord, plan: Plan | None
+) -> Difference | None:  # fmt: skip
+    snapshot = record.snapshot
+    memory = remember(Memory() if before is None else before.memory, snapshot)
+    belief = record.belief
+    if before is not None:
+        belief = stages.estimate(
+            snapshot,
+            previous=Previous(before.snapshot, before.belief, before.wanted.heat_w),
+            restored=None,
+            memory=memory,
+            target=record.target,
+            ghi_w_per_m2=record.ghi_w_per_m2,
+            outdoor_forecast_c=record.outdoor_forecast_c,
+        )
+    wanted = stages.decide(
+        snapshot,
+        plan=plan,
+        belief=belief,
+        memory=memory,
+        current=record.current,
+        released=record.released,
+    )
+    verdict = stages.guard(
+        wanted, snapshot=snapshot, belief=belief, memory=memory, target=record.target
+    )
+    memory = replace(memory, settings=settings_of(verdict))
+    pairs = (
+        ("estimate", record.belief, belief),
+        ("decide", record.wanted, wanted),
+        ("guard", record.verdict, verdict),
+        ("memory", record.memory, memory),
+    )
+    for stage, recorded, replayed in pairs:
+        if not same(recorded, replayed):
+            return Difference(record.at, stage, repr(recorded), repr(replayed))
+    return None
+
+
+def same(left: object, right: object) -> bool:
+    """Equal, numbers up to `TOLERANCE` (relative above 1)."""
+    if isinstance(left, float) and isinstance(right, float):
+        return abs(left - right) <= TOLERANCE * max(1.0, abs(left))
+    if isinstance(left, tuple) and isinstance(right, tuple):
+        return len(left) == len(right) and all(map(same, left, right))
+    if isinstance(left, dict) and isinstance(right, dict):
+        return left.keys() == right.keys() and all(same(left[k], right[k]) for k in left)
+    names = getattr(type(left), "__dataclass_fields__", None)
+    if names is not None and type(left) is type(right):
+        return all(same(getattr(left, name), getattr(right, name)) for name in names)
+    return left == right
+
+
+def replan(recorder: Recorder) -> Iterator[Replanned]:
+    """Every recorded request solved again, beside the plan that was made from it then."""
+    costs = {
+        plan.made_at: plan.cost
+        for plan in map(PLAN.validate_json, recorder.contents("plan"))
+        if plan.source == "mpc"
+    }
+    for text in recorder.contents("request"):
+        request = REQUEST.validate_json(text)
+        result = solve(request)
+        cost = result.plan.cost if isinstance(result, Solved) else None
+        yield Replanned(request.made_at, costs.get(request.made_at), cost)
