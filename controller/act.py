@@ -1,14 +1,14 @@
 """Write what the guard let through, read it back, renew the lease, hand the pump back.
 
-Every write to the pump happens in this module. A volatile knob is renewed at half its lapse time and
-lapses when we fall silent. A persistent knob is written on change only; the owner's value is saved
-durably before our first write and restored at hand-back, but only if the register still holds what we
-wrote: otherwise somebody else changed it, and that change stands.
+Every write to the pump happens in this module. A volatile knob is renewed at half its lapse time
+and lapses when we fall silent. A persistent knob is written on change only; the owner's value is
+saved durably before our first write and restored at hand-back, but only if the register still
+holds what we wrote: otherwise somebody else changed it, and that change stands.
 """
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeAlias
 
@@ -108,27 +108,26 @@ class Actuator:
             return "somebody else set it; it is left alone until the next start or resume"
         if lease is not None and not self._due(knob, lease, value, at):
             return held.value if isinstance(held, Sample) else lease.written
-        await self._write_leased(knob, lease, value, at, held)
+        self._open_or_extend(knob, value, at, held)
+        await self._pump.write(capability, value)
         after = await self._pump.read_back(capability)
         if isinstance(after, Absent):
             return f"written, but it could not be read back: {after.reason}"
         return after.value
 
-    async def _write_leased(
-        self, knob: Knob, lease: Lease | None, value: float, at: datetime, held: Sample | Absent
-    ) -> None:  # fmt: skip
-        """Commit the lease, then write: a crash between the two leaves a lease too many, not too few."""
+    def _open_or_extend(
+        self, knob: Knob, value: float, at: datetime, held: Sample | Absent
+    ) -> None:
+        """Commit the lease before the write: a crash leaves a lease too many, never one too few."""
+        lease = self._leases.get(knob.capability)
         if lease is None:
             persistent = knob.write_class is not WriteClass.VOLATILE
             original = held.value if persistent and isinstance(held, Sample) else None
             opened = Lease(knob.capability, original, value, None, at, at)
         else:
-            opened = Lease(
-                knob.capability, lease.original, value, lease.written, lease.opened_at, at
-            )
+            opened = replace(lease, written=value, written_before=lease.written, written_at=at)
         self._leases[knob.capability] = opened
         self._store.save_lease(opened)
-        await self._pump.write(knob.capability, value)
 
     def _due(self, knob: Knob, lease: Lease, value: float, at: datetime) -> bool:
         age_s = (at - lease.written_at).total_seconds()

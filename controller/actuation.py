@@ -1,4 +1,4 @@
-"""From heat wanted to the knob this pump really has, in the knob's own range and resolution. Pure."""
+"""From heat wanted to the knob this pump has, in the knob's own range and resolution. Pure."""
 
 import math
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ def heat_setting(
 ) -> float | None:  # fmt: skip
     """The knob's value that should make the pump give `heat_w`; None if it cannot be told.
 
-    `current` is what the knob holds now (an offset is relative to the curve the pump shows with it).
+    `current` is what the knob holds now: an offset is relative to the curve the pump shows with it.
     """
     flow_c = float(flow_for_heat(emitter, heat_w, room_c, floor_c))
     match knob.capability:

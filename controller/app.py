@@ -4,8 +4,8 @@ import asyncio
 import logging
 import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from urllib.parse import quote
 
@@ -19,6 +19,8 @@ from controller.model import house_model
 from controller.owner import Owner, ask, serve
 from controller.planner import Planner, Planning, WorkerPlanner
 from controller.recorder import Recorder
+from controller.sense import sense
+from controller.snapshot import Snapshot
 from controller.stages import Stages
 from controller.step import machine
 from controller.store import Store
@@ -44,7 +46,7 @@ from drivers.weather.csv_file import CsvWeather
 
 log = logging.getLogger(__name__)
 
-PASSWORD_VARIABLE = "HEATHERD_MQTT_PASSWORD"  # noqa: S105 (the name of a variable, not a secret)
+PASSWORD_VARIABLE = "HEATHERD_MQTT_PASSWORD"
 ROOM_SIGNALS = (Signal.ROOM_C, Signal.ROOM_SETPOINT_C, Signal.ROOM_HEATING_ENABLED)
 
 
@@ -92,13 +94,16 @@ def connect(config: HouseConfig, now: Now, mqtt: MqttLink | None = None) -> Outs
     return Outside(
         pump=pump,
         devices=devices,
-        prices=config.prices
-        and CsvPrices(
-            config.prices.csv, config.tariff.currency, per_mwh=config.prices.per_mwh
-        ),
-        weather=config.weather and CsvWeather(config.weather.csv),
+        prices=_prices(config),
+        weather=None if config.weather is None else CsvWeather(config.weather.csv),
         background=background,
     )
+
+
+def _prices(config: HouseConfig) -> PriceSource | None:
+    if config.prices is None:
+        return None
+    return CsvPrices(config.prices.csv, config.tariff.currency, per_mwh=config.prices.per_mwh)
 
 
 def _pump(config: HouseConfig, pool: LinkPool, now: Now) -> HeatPump:
@@ -133,7 +138,7 @@ def _broker_url(config: HouseConfig) -> str:
 
 
 def may_write(config: HouseConfig, pump: HeatPump) -> bool:
-    """Whether this service may write; raises `ConfigurationError` where the owner must decide first."""
+    """Whether this service may write; `ConfigurationError` where the owner must decide first."""
     if config.control.mode == "observe" or config.control.strategy == "heating-curve":
         return False
     order = list(Maturity)
@@ -166,7 +171,7 @@ def assemble(
     if knob is None and config.control.strategy == "mpc":
         have = ", ".join(outside.pump.knobs) or "none"
         raise ConfigurationError(
-            f"heat_pump.knob: the pump has no knob {config.heat_pump.knob!r} for heat (it has {have})"
+            f"heat_pump.knob: no knob {config.heat_pump.knob!r} for heat (the pump has {have})"
         )
     recorder.keep("config", config.model_dump_json(by_alias=True), clock.now())
     control = config.control
@@ -182,12 +187,10 @@ def assemble(
                 store=store,
                 every_s=control.forecast_every_s,
             ),
-            planning=planner
-            and Planning(
-                planner,
-                clock,
-                every_s=control.plan_every_s,
-                max_age_s=control.plan_max_age_s,
+            planning=None
+            if planner is None
+            else Planning(
+                planner, clock, every_s=control.plan_every_s, max_age_s=control.plan_max_age_s
             ),
             store=store,
             recorder=recorder,
@@ -225,9 +228,7 @@ async def run(
     store = Store(config.storage.directory / "state.db")
     recorder = Recorder(config.storage.directory / "records.db")
     try:
-        loop = assemble(
-            config, world, clock=clock, planner=planner, store=store, recorder=recorder
-        )
+        loop = assemble(config, world, clock=clock, planner=planner, store=store, recorder=recorder)
         async with asyncio.TaskGroup() as tasks:
             background = [tasks.create_task(_forever(job)) for job in world.background]
             if channel:
@@ -262,13 +263,30 @@ async def is_running(socket: Path) -> bool:
     return bool(answer.get("ok"))
 
 
-async def hand_back_without_service(config: HouseConfig, clock: Clock) -> bool:
+async def hand_back_without_service(
+    config: HouseConfig, clock: Clock, *, stay_released: bool
+) -> bool:
     """Restore what a dead service left on the pump; True when nothing of ours is left there."""
-    store = Store(config.storage.directory / "state.db")
     outside = connect(config, clock.now)
+    store = Store(config.storage.directory / "state.db")
     try:
+        if stay_released:
+            store.save_wishes(replace(store.wishes(), released=True))
         return await Actuator(outside.pump, store, may_write=True).hand_back(clock.now())
     finally:
         for device in outside.devices:
             await device.close()
         store.close()
+
+
+async def read_once(outside: Outside, clock: Clock, *, patience_s: float) -> Snapshot:
+    """One look at every device, for `check --read`; never writes."""
+    background = [asyncio.ensure_future(job()) for job in outside.background]
+    try:
+        await clock.sleep_until(clock.now() + timedelta(seconds=patience_s if background else 0))
+        return await sense(outside.devices, at=clock.now(), before=None, stale_s={})
+    finally:
+        for task in background:
+            task.cancel()
+        for device in outside.devices:
+            await device.close()

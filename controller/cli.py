@@ -1,4 +1,4 @@
-"""The command line: verbs and their words, no logic. Verbs of other packages come by entry points."""
+"""The command line: verbs and words, no logic. Other packages add verbs by entry points."""
 
 import asyncio
 import json
@@ -17,8 +17,15 @@ from rich.table import Table
 
 from controller import app as service
 from controller.clock import WallClock
-from controller.config import ConfigError, HouseConfig, effective_values, parse_config, parse_duration
+from controller.config import (
+    ConfigError,
+    HouseConfig,
+    effective_values,
+    parse_config,
+    parse_duration,
+)
 from controller.owner import ask
+from controller.snapshot import Measured, Reading
 from drivers.errors import ConfigurationError
 
 
@@ -45,7 +52,11 @@ err = Console(stderr=True)
 
 ConfigPath = Annotated[Path, typer.Option("-c", "--config", help="configuration of the house")]
 AsJson = Annotated[bool, typer.Option("--json", help="machine-readable output")]
-For = Annotated[str | None, typer.Option("--for", help='how long, such as "3 h"; default: until changed')]
+For = Annotated[
+    str | None, typer.Option("--for", help='how long, such as "3 h"; default: until changed')
+]
+READ_PATIENCE_S = 5.0
+"""How long `check --read` listens for messages of the broker."""
 DEFAULT_CONFIG = Path("/etc/heatherd/house.toml")
 
 
@@ -60,6 +71,11 @@ def load(path: Path) -> HouseConfig:
     except ConfigError as error:
         fail("\n".join(f"{path}: {line}" for line in str(error).splitlines()))
     raise AssertionError("unreachable")
+
+
+def show_json(value: object) -> None:
+    """Print one JSON document on standard output."""
+    sys.stdout.write(json.dumps(value) + "\n")
 
 
 def fail(message: str, code: Exit = Exit.CONFIG) -> None:
@@ -98,7 +114,9 @@ async def _run(settings: HouseConfig) -> None:
 @app.command(epilog="Example: heatherd check -c house.toml --read")
 def check(
     config: ConfigPath = DEFAULT_CONFIG,
-    read: Annotated[bool, typer.Option("--read", help="also read every device once; never writes")] = False,
+    read: Annotated[
+        bool, typer.Option("--read", help="also read every device once; never writes")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Validate the configuration and print every effective value with its origin."""
@@ -110,10 +128,13 @@ def check(
     except ConfigurationError as error:
         fail(f"{config}: {error}")
         return
-    signals = asyncio.run(service.read_once(outside)) if read else {}
+    signals: dict[str, str] = {}
+    if read:
+        snapshot = asyncio.run(service.read_once(outside, WallClock(), patience_s=READ_PATIENCE_S))
+        signals = {name.value: _in_words(value) for name, value in snapshot.signals.items()}
     if as_json:
         shown = {key: {"value": str(value), "origin": origin} for key, value, origin in values}
-        print(json.dumps({"settings": shown, "writes": writing, "signals": signals}))
+        show_json({"settings": shown, "writes": writing, "signals": signals})
         return
     table = Table("setting", "value", "from", box=None)
     for key, value, origin in values:
@@ -124,6 +145,10 @@ def check(
     out.print(
         "It is valid. heatherd will " + ("write to the pump." if writing else "only observe.")
     )
+
+
+def _in_words(measured: Measured) -> str:
+    return f"{measured.value:g}" if isinstance(measured, Reading) else f"– {measured.reason}"
 
 
 def _ask(config: Path, request: dict[str, Any]) -> dict[str, Any]:
@@ -140,7 +165,7 @@ def _ask(config: Path, request: dict[str, Any]) -> dict[str, Any]:
 
 def _tell(answer: dict[str, Any], as_json: bool, sentence: str) -> None:
     if as_json:
-        print(json.dumps(answer))
+        show_json(answer)
     else:
         out.print(sentence, markup=False, highlight=False)
 
@@ -158,13 +183,15 @@ def status(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None
     """What the service sees, wants and does now."""
     answer = _ask(config, {"verb": "status"})
     if as_json:
-        print(json.dumps(answer))
+        show_json(answer)
         return
     now = answer["status"]
     if now is None:
         out.print("The service has started; its first cycle is not finished.")
         return
-    out.print(f"{now['at']}  target {now['target_c']:.1f} °C ({now['target_reason']})", highlight=False)
+    out.print(
+        f"{now['at']}  target {now['target_c']:.1f} °C ({now['target_reason']})", highlight=False
+    )
     table = Table("signal", "value", box=None)
     for name, value in now["signals"].items():
         table.add_row(name, f"{value:g}")
@@ -210,7 +237,9 @@ def boost(
 
 @app.command(epilog="Example: heatherd release")
 def release(
-    once: Annotated[bool, typer.Option("--once", help="hand back, but do not stay released")] = False,
+    once: Annotated[
+        bool, typer.Option("--once", help="hand back, but do not stay released")
+    ] = False,
     config: ConfigPath = DEFAULT_CONFIG,
     as_json: AsJson = False,
 ) -> None:
@@ -255,4 +284,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -1,4 +1,4 @@
-"""The configuration of one house: a TOML file, validated and frozen; unknown keys are errors. Pure."""
+"""The configuration of one house: TOML, validated, frozen; unknown keys are errors. Pure."""
 
 import difflib
 import re
@@ -58,8 +58,12 @@ class _Section(BaseModel):
 class BuildingModel(_Section):
     """Explicit parameters of the house model; each one given replaces the archetype's value."""
 
-    air_kwh_per_k: float | None = Field(None, gt=0, description="heat capacity of air and furniture")
-    mass_kwh_per_k: float | None = Field(None, gt=0, description="heat capacity of the construction")
+    air_kwh_per_k: float | None = Field(
+        None, gt=0, description="heat capacity of air and furniture"
+    )
+    mass_kwh_per_k: float | None = Field(
+        None, gt=0, description="heat capacity of the construction"
+    )
     floor_kwh_per_k: float | None = Field(None, gt=0, description="heat capacity of a heated floor")
     air_outdoor_w_per_k: float | None = Field(None, gt=0, description="ventilation loss")
     mass_outdoor_w_per_k: float | None = Field(None, gt=0, description="transmission loss")
@@ -73,7 +77,9 @@ class House(_Section):
 
     name: str = Field("house", description="how logs and reports call it")
     timezone: Timezone = Field(description="local time for people, such as Europe/Copenhagen")
-    year: int = Field(ge=1700, le=2100, description="year of construction, or of the last thorough insulation")
+    year: int = Field(
+        ge=1700, le=2100, description="year of construction, or of the last thorough insulation"
+    )
     area_m2: float = Field(gt=10, le=2000, description="heated floor area")
     mass: Literal["light", "medium", "heavy"] = Field(
         "medium", description="light: timber; medium: hollow brick; heavy: solid brick, concrete"
@@ -81,7 +87,9 @@ class House(_Section):
     emitter: Literal["radiator", "floor"] = Field(description="what heats the rooms")
     design_flow_c: float = Field(ge=25, le=75, description="flow temperature on the coldest day")
     design_outdoor_c: float = Field(-12.0, ge=-40, le=10, description="that coldest day")
-    model: BuildingModel = Field(default_factory=BuildingModel, description="only if you know better")
+    model: BuildingModel = Field(
+        default_factory=BuildingModel, description="only if you know better"
+    )
 
 
 class DataSheetPoint(_Section):
@@ -106,11 +114,15 @@ class HeatPump(ModbusDevice):
     """The heat pump: how to reach it, what its data sheet says, what it must never be asked."""
 
     source: Literal["air", "ground"] = Field("air", description="where its heat comes from")
-    flow_max_c: float = Field(55.0, ge=25, le=75, description="never ask for hotter water than this")
+    flow_max_c: float = Field(
+        55.0, ge=25, le=75, description="never ask for hotter water than this"
+    )
     power_max_w: float | None = Field(None, gt=0, description="never draw more than this")
     minimum_run_s: Duration = Field(600.0, alias="minimum_run", description="of the compressor")
     minimum_off_s: Duration = Field(600.0, alias="minimum_off", description="of the compressor")
-    modulation_min_frac: float = Field(0.3, ge=0, le=1, description="lowest continuous share of capacity")
+    modulation_min_frac: float = Field(
+        0.3, ge=0, le=1, description="lowest continuous share of capacity"
+    )
     knob: Literal["auto", "flow_setpoint", "curve_offset", "room_setpoint"] = Field(
         "auto", description="how heat is steered; auto takes the finest knob the pump has"
     )
@@ -125,7 +137,9 @@ class HeatPump(ModbusDevice):
         (), description="EN 14511 points; without them a typical pump of its kind is assumed"
     )
     nominal_heat_w: float | None = Field(
-        None, gt=0, description="heat at +7/35 °C (air) or 0/35 °C (ground), used without a data sheet"
+        None,
+        gt=0,
+        description="heat at +7/35 °C (air) or 0/35 °C (ground), used without a data sheet",
     )
 
     @property
@@ -135,7 +149,7 @@ class HeatPump(ModbusDevice):
 
 
 class Mqtt(_Section):
-    """The broker. The password comes from a file or from HEATHERD_MQTT_PASSWORD, never from here."""
+    """The broker. Its password comes from a file or HEATHERD_MQTT_PASSWORD, never from here."""
 
     broker: str = Field(description="mqtt://host:1883", pattern=r"^mqtts?://[^:@/]+(:\d+)?$")
     username: str | None = Field(None)
@@ -163,13 +177,23 @@ class Comfort(_Section):
 
     room_c: float = Field(21.0, ge=10, le=28, description="the mean temperature wanted")
     band_k: float = Field(1.0, ge=0.1, le=4, description="allowed above and below it")
-    margin_k: float = Field(0.2, ge=0, le=2, description="kept free inside the band for forecast errors")
+    margin_k: float = Field(
+        0.2, ge=0, le=2, description="kept free inside the band for forecast errors"
+    )
     away_c: float = Field(17.0, ge=8, le=25, description="the mean wanted while away")
-    frost_c: float = Field(8.0, ge=5, le=15, description="always heated below this, whatever it costs")
+    frost_c: float = Field(
+        8.0, ge=5, le=15, description="always heated below this, whatever it costs"
+    )
     room_max_c: float = Field(26.0, ge=18, le=32, description="never heated above this")
-    below_price_per_kh: float = Field(2.0, gt=0, description="price of one kelvin-hour below the band")
-    above_price_per_kh: float = Field(1.0, gt=0, description="price of one kelvin-hour above the band")
-    mean_price_per_kh: float = Field(0.5, ge=0, description="price of a mean below room_c; 0 switches it off")
+    below_price_per_kh: float = Field(
+        2.0, gt=0, description="price of one kelvin-hour below the band"
+    )
+    above_price_per_kh: float = Field(
+        1.0, gt=0, description="price of one kelvin-hour above the band"
+    )
+    mean_price_per_kh: float = Field(
+        0.5, ge=0, description="price of a mean below room_c; 0 switches it off"
+    )
 
 
 class Tariff(_Section):
@@ -177,7 +201,9 @@ class Tariff(_Section):
 
     currency: str = Field("EUR", min_length=3, max_length=3)
     margin_frac: float = Field(0.0, ge=0, le=1, description="supplier's margin on spot")
-    adder_per_kwh: float = Field(0.0, ge=-1, le=2, description="supplier, grid, taxes per kWh, before VAT")
+    adder_per_kwh: float = Field(
+        0.0, ge=-1, le=2, description="supplier, grid, taxes per kWh, before VAT"
+    )
     vat_frac: float = Field(0.0, ge=0, le=1)
 
 
@@ -205,9 +231,13 @@ class Control(_Section):
     plan_every_s: Duration = Field(900.0, alias="plan_every", description="a new plan")
     step_s: Duration = Field(900.0, alias="step", description="step of the plan")
     horizon_s: Duration = Field(48 * 3600.0, alias="horizon", description="how far a plan looks")
-    plan_deadline_s: Duration = Field(60.0, alias="plan_deadline", description="then the planner is killed")
+    plan_deadline_s: Duration = Field(
+        60.0, alias="plan_deadline", description="then the planner is killed"
+    )
     plan_max_age_s: Duration = Field(
-        7200.0, alias="plan_max_age", description="an older plan gives way to the heating-curve rule"
+        7200.0,
+        alias="plan_max_age",
+        description="an older plan gives way to the heating-curve rule",
     )
     forecast_every_s: Duration = Field(900.0, alias="forecast_every", description="ask for news")
 

@@ -1,4 +1,4 @@
-"""From one snapshot to the next: heat that went in, the state of the house, what was learned. Pure."""
+"""From one snapshot to the next: heat that went in, the house's state, what was learned. Pure."""
 
 import math
 from dataclasses import dataclass, replace
@@ -132,7 +132,7 @@ def believe(
     return Belief(
         estimate=estimate,
         balance_kh=_balance(belief.balance_kh, room_c, target_c, span_s),
-        emitter_gain_frac=_emitter_gain(belief, now, model, running_s, span_s),
+        emitter_gain_frac=_emitter_gain(belief, now, model, running_s=running_s, span_s=span_s),
     )
 
 
@@ -149,7 +149,7 @@ def _balance(balance_kh: float, room_c: float | None, target_c: float, span_s: f
 
 
 def _emitter_gain(
-    belief: Belief, snapshot: Snapshot, model: HouseModel, running_s: float, span_s: float
+    belief: Belief, snapshot: Snapshot, model: HouseModel, *, running_s: float, span_s: float
 ) -> float:  # fmt: skip
     """Measured heat against what the emitters should give at the measured flow temperature.
 
@@ -178,4 +178,3 @@ def emitter_now(belief: Belief, model: HouseModel) -> Emitter:
     return replace(
         model.emitter, design_heat_w=model.emitter.design_heat_w * belief.emitter_gain_frac
     )
-

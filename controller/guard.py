@@ -168,27 +168,23 @@ def _not_too_warm(draft: Draft, situation: Situation) -> Draft:
 
 def _minimum_times(draft: Draft, situation: Situation) -> Draft:
     """Counted from the measured compressor, not from our request."""
-    in_state_s = situation.in_state_s
+    in_state_s, on = situation.in_state_s, situation.memory.compressor_on
     limits = situation.limits
-    if in_state_s is None or draft.run is None:
+    if in_state_s is None or on is None or draft.run is None or draft.run == on:
         return draft
-    if situation.memory.compressor_on and not draft.run and in_state_s < limits.minimum_run_s:
-        return draft.because(
-            f"the compressor has run {in_state_s / 60:.0f} of {limits.minimum_run_s / 60:.0f} min",
-            settings=_with_heat(draft, limits, limits.run_value),
-            run=True,
-        )
-    if situation.memory.compressor_on is False and draft.run and in_state_s < limits.minimum_off_s:
-        return draft.because(
-            f"the compressor has rested {in_state_s / 60:.0f} of {limits.minimum_off_s / 60:.0f} min",
-            settings=_with_heat(draft, limits, limits.rest_value),
-            run=False,
-        )
-    return draft
+    least_s = limits.minimum_run_s if on else limits.minimum_off_s
+    if in_state_s >= least_s:
+        return draft
+    return draft.because(
+        f"the compressor has {'run' if on else 'rested'} {in_state_s / 60:.0f} of "
+        f"{least_s / 60:.0f} min",
+        settings=_with_heat(draft, limits, limits.run_value if on else limits.rest_value),
+        run=on,
+    )
 
 
 def _frost_comes_first(draft: Draft, situation: Situation) -> Draft:
-    """A cold house is heated whatever it costs; the pump's own pause still protects the compressor."""
+    """A cold house is heated at any cost; the pump's own pause still protects the compressor."""
     room_c = situation.snapshot.value(Signal.ROOM_C)
     limits = situation.limits
     if room_c is None or room_c > limits.frost_c or limits.frost_value is None:

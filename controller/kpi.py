@@ -4,6 +4,7 @@ import statistics
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 
 from controller.guard import Altered, Refused
 from controller.model import HouseModel
@@ -42,7 +43,7 @@ def kpis(
     energy_kwh = heat_kwh = spot_cost = cost = below_kh = above_kh = 0.0
     priced = heat_known = True
     rooms: list[tuple[float, float]] = []
-    for record, following in zip(records, records[1:], strict=False):
+    for record, following in pairwise(records):
         hours = (following.at - record.at).total_seconds() / 3600.0
         used_kwh = _used_kwh(record.snapshot, following.snapshot, hours)
         energy_kwh += used_kwh
@@ -130,7 +131,7 @@ def _heat_left_kwh(records: Sequence[StepRecord], model: HouseModel) -> float:
 
 def _starts(records: Sequence[StepRecord]) -> int:
     states = [r.snapshot.compressor_on for r in records if r.snapshot.compressor_on is not None]
-    return sum(now and not before for before, now in zip(states, states[1:], strict=False))
+    return sum(now and not before for before, now in pairwise(states))
 
 
 def _intervened(record: StepRecord) -> bool:

@@ -5,6 +5,9 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
+
+from pydantic import TypeAdapter
 
 from controller.act import Actuator
 from controller.clock import Clock
@@ -17,7 +20,7 @@ from controller.records import StepRecord
 from controller.request import plan_request
 from controller.sense import sense
 from controller.snapshot import Snapshot
-from controller.stages import Previous, Stages, settings_of
+from controller.stages import Stages, previous_of, settings_of
 from controller.store import Store
 from controller.wishes import Target, Wishes, forget_past, notice_thermostat, target
 from drivers.api import Capability, Device, Signal
@@ -80,7 +83,7 @@ class Loop:
         p, before, at = self._p, self._before, self._p.clock.now()
 
         snapshot = await sense(
-            p.devices, at=at, before=before and before.snapshot, stale_s=p.stale_s
+            p.devices, at=at, before=None if before is None else before.snapshot, stale_s=p.stale_s
         )
         self._listen(snapshot)
         wish = self._target_at(at, snapshot)
@@ -89,7 +92,7 @@ class Loop:
         ghi_w_per_m2, outdoor_c = p.forecasts.ghi_at(at), p.forecasts.outdoor_at(at)
         belief = p.stages.estimate(
             snapshot,
-            previous=before and Previous(before.snapshot, before.belief, before.wanted.heat_w),
+            previous=None if before is None else previous_of(before),
             restored=None if before else p.store.belief(),
             memory=memory,
             target=wish,
@@ -223,7 +226,7 @@ class Loop:
         self._p.actuator.take_up_again()
 
 
-CODECS = {"plan": PLAN, "request": REQUEST, "forecast": KNOWN}
+CODECS: Mapping[str, TypeAdapter[Any]] = {"plan": PLAN, "request": REQUEST, "forecast": KNOWN}
 
 
 async def _sleep_or_stop(clock: Clock, at: datetime, stop: asyncio.Event) -> None:

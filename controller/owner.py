@@ -1,7 +1,7 @@
 """The owner's channel: one JSON object per line over a local socket, answered with one.
 
-Requests: {"verb": "status" | "override" | "away" | "boost" | "release" | "resume", ...}. Who may open
-the socket file may steer the house; its mode lets only the service's user and group in.
+Requests: {"verb": "status" | "override" | "away" | "boost" | "release" | "resume", ...}. Who may
+open the socket file may steer the house; its mode lets only the service's user and group in.
 """
 
 import asyncio
@@ -164,9 +164,7 @@ def status_of(record: StepRecord) -> Answer:
 
 async def serve(owner: Owner, path: Path) -> None:
     """Answer on a local socket until cancelled."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if path.exists() and stat.S_ISSOCK(path.stat().st_mode):
-        path.unlink()  # left behind by a killed service; app.py has checked that none is running
+    _make_room(path)
     server = await asyncio.start_unix_server(
         lambda reader, writer: _talk(owner, reader, writer), path=path, limit=LONGEST_LINE
     )
@@ -175,7 +173,14 @@ async def serve(owner: Owner, path: Path) -> None:
         try:
             await server.serve_forever()
         finally:
-            path.unlink(missing_ok=True)
+            os.unlink(path)
+
+
+def _make_room(path: Path) -> None:
+    """Remove the socket of a killed service; app.py has made sure that none is alive."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists() and stat.S_ISSOCK(path.stat().st_mode):
+        path.unlink()
 
 
 async def _talk(

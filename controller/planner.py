@@ -1,4 +1,4 @@
-"""Ask for plans without ever waiting for them: a worker process with a deadline that really kills."""
+"""Ask for plans without waiting for them: a worker process with a deadline that really kills."""
 
 import asyncio
 import logging
@@ -42,7 +42,7 @@ class InlinePlanner:
 
 
 class WorkerPlanner:
-    """Solves in a process of its own, killed at the deadline and started anew by the next request."""
+    """Solves in a process of its own; killed at the deadline, started anew by the next request."""
 
     def __init__(self, deadline_s: float) -> None:
         self._deadline_s = deadline_s
@@ -95,7 +95,9 @@ class Planning:
         """Something changed that matters: plan again in the next cycle."""
         self._next_at = None
 
-    def consider(self, at: datetime, tasks: asyncio.TaskGroup, ask: Callable[[], PlanRequest]) -> None:
+    def consider(
+        self, at: datetime, tasks: asyncio.TaskGroup, ask: Callable[[], PlanRequest]
+    ) -> None:
         """Start planning if it is time and nothing is under way. Never waits."""
         if self._task is not None and not self._task.done():
             return

@@ -1,7 +1,7 @@
-"""The local store of records: one row per cycle, forecasts, plans and settings once by content hash.
+"""The local store: one row per cycle; forecasts, plans, settings once by content hash.
 
 SQLite in WAL mode: a killed process loses no finished record. A full or failing disk never stops
-control: what could not be written waits in memory, newest kept, and is written when the disk is back.
+control: what could not be written waits in memory, newest kept, until the disk is back.
 """
 
 import logging

@@ -1,6 +1,6 @@
 """Run recorded steps again through the pure stages and report every difference.
 
-The plan is an input, so a replay needs no solver; `replan` asks the solver again and compares costs.
+The plan is an input, so a replay needs no solver; `replan` asks the solver again and compares.
 """
 
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from controller.model import house_model
 from controller.planner import PLAN, REQUEST
 from controller.recorder import Recorder
 from controller.records import StepRecord
-from controller.stages import Previous, Stages, settings_of
+from controller.stages import Stages, previous_of, settings_of
 from controller.step import machine
 from drivers.api import Knob
 from mpc.plan import Plan, Solved
@@ -54,7 +54,9 @@ def recorded_config(recorder: Recorder) -> HouseConfig:
     return HouseConfig.model_validate_json(text)
 
 
-def replay(recorder: Recorder, config: HouseConfig, knob: Knob | None) -> Iterator[Difference | None]:
+def replay(
+    recorder: Recorder, config: HouseConfig, knob: Knob | None
+) -> Iterator[Difference | None]:
     """For every recorded step: None when all stages agree, else the first difference."""
     stages = Stages(config, house_model(config), machine(config, knob))
     plans: dict[str, Plan] = {}
@@ -86,7 +88,7 @@ def _step(
     if before is not None:
         belief = stages.estimate(
             snapshot,
-            previous=Previous(before.snapshot, before.belief, before.wanted.heat_w),
+            previous=previous_of(before),
             restored=None,
             memory=memory,
             target=record.target,

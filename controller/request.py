@@ -92,6 +92,4 @@ def _weather(series: WeatherSeries | None, snapshot: Snapshot) -> WeatherForecas
     outdoor_c = snapshot.value(Signal.OUTDOOR_C)
     stays_c = PERSISTENCE_FALLBACK_C if outdoor_c is None else outdoor_c
     hour = snapshot.at.replace(minute=0, second=0, microsecond=0)
-    return WeatherForecast(
-        starts_at=hour, step_s=3600, outdoor_c=(stays_c,), ghi_w_per_m2=(0.0,)
-    )
+    return WeatherForecast(starts_at=hour, step_s=3600, outdoor_c=(stays_c,), ghi_w_per_m2=(0.0,))

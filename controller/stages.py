@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 from controller.config import HouseConfig
 from controller.estimate import Belief, believe, first_belief
-from controller.guard import Memory, Settings, Refused, Verdict, Wanted, judge
+from controller.guard import Memory, Refused, Settings, Verdict, Wanted, judge
 from controller.model import HouseModel
+from controller.records import StepRecord
 from controller.snapshot import Snapshot
 from controller.step import Machine, decide, limits
 from controller.wishes import Target
@@ -19,6 +20,11 @@ class Previous:
     snapshot: Snapshot
     belief: Belief
     planned_heat_w: float | None
+
+
+def previous_of(record: StepRecord) -> Previous:
+    """The part of a record that the next cycle builds on."""
+    return Previous(record.snapshot, record.belief, record.wanted.heat_w)
 
 
 @dataclass(frozen=True, slots=True)

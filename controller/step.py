@@ -17,8 +17,8 @@ from mpc.heat_pump import capacity_w, source_for
 from mpc.plan import Plan
 
 START_FRAC, KEEP_FRAC = 0.55, 0.25
-"""A resting pump starts when the plan wants this share of its lowest heat; a running one stops below
-the smaller share. The gap keeps it from following a plan's small steps with starts and stops."""
+"""A resting pump starts when the plan wants this share of its lowest heat; a running one stops
+below the smaller share. The gap keeps small steps of a plan from becoming starts and stops."""
 
 
 MODEST_FLOW_C, COOLEST_FLOW_C = 35.0, 25.0
@@ -129,7 +129,9 @@ def limits(
     return Limits(
         knob=knob,
         rest_value=None if knob is None else rest_setting(knob, room_c),
-        run_value=None if knob is None else _run_value(knob, snapshot, belief, model, machine),
+        run_value=None
+        if knob is None
+        else _run_value(knob, snapshot, belief=belief, model=model, machine=machine),
         frost_value=None if knob is None else _frost_value(knob, machine),
         flow_max_c=machine.flow_max_c,
         power_max_w=machine.power_max_w,
@@ -141,7 +143,7 @@ def limits(
 
 
 def _run_value(
-    knob: Knob, snapshot: Snapshot, belief: Belief, model: HouseModel, machine: Machine
+    knob: Knob, snapshot: Snapshot, *, belief: Belief, model: HouseModel, machine: Machine
 ) -> float | None:
     if knob.capability is not Capability.FLOW_SETPOINT:
         return None  # a pump on its own curve keeps its own minimum run time

@@ -1,4 +1,4 @@
-"""Small durable state: leases with the owner's originals, wishes, the last belief. SQLite, fully synced.
+"""Small durable state: leases with the owner's originals, wishes, belief. SQLite, fully synced.
 
 What is in here must survive a power cut, because a pump may hold a value of ours for ever.
 """
