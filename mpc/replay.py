@@ -22,6 +22,7 @@ class House:
 
     step: Discrete
     first: Discrete  # what is left of the first step when the estimate is made
+    first_frac: float  # of a whole step
     start_c: FloatArray
     drive_k: FloatArray  # states x steps; the start enters through the first column
     gain_w: FloatArray  # per step: internal gains and the decaying disturbance
@@ -54,7 +55,14 @@ def house_of(request: PlanRequest) -> House:
     start_c = np.array(request.estimate.state_c)
     start_k = drive(first, outdoor_c=outdoor[0], ghi_w_per_m2=ghi[0], gain_w=gain_w[0])
     drive_k[:, 0] = first.a @ start_c + start_k[:, 0]
-    return House(step=step, first=first, start_c=start_c, drive_k=drive_k, gain_w=gain_w)
+    return House(
+        step=step,
+        first=first,
+        first_frac=1.0 - gone_s / horizon.step_s,
+        start_c=start_c,
+        drive_k=drive_k,
+        gain_w=gain_w,
+    )
 
 
 def steady_at_target(request: PlanRequest, house: House) -> Steady:
@@ -80,7 +88,10 @@ def emission_at(request: PlanRequest, states_c: FloatArray) -> Emission:
 
 
 def plan_from_heat(request: PlanRequest, house: House, heat_w: FloatArray, *, source: str) -> Plan:
-    """The plan that gives this heat, rounded first and replayed then, so that it holds together."""
+    """The plan that gives this heat, rounded first and replayed then, so that it holds together.
+
+    Cost and discomfort count every step as a whole one.
+    """
     horizon, comfort = request.horizon, request.comfort
     heat = np.round(np.floor(heat_w / HEAT_STEP_W + 1e-6) * HEAT_STEP_W, 1)  # never above a bound
     states = house.states_c(heat)

@@ -95,6 +95,8 @@ def plan_numbers(request: PlanRequest, house: House, curve: PowerCurve) -> PlanN
     """
     horizon, comfort = request.horizon, request.comfort
     hours = horizon.step_s / 3600.0
+    paid_h = np.full(len(horizon.price_per_kwh), hours)
+    paid_h[0] *= house.first_frac
     price = np.array(horizon.price_per_kwh)
     scale = max(float(np.mean(np.abs(price))), PRICE_SCALE_MIN)
     slope = np.where(price >= 0.0, curve.a, curve.secant)
@@ -105,8 +107,8 @@ def plan_numbers(request: PlanRequest, house: House, curve: PowerCurve) -> PlanN
         b_heat_k_per_kw=house.step.b_heat * 1000.0,
         b_first_k_per_kw=house.first.b_heat * 1000.0,
         drive_k=house.drive_k,
-        linear_cost_per_kw=hours * price * slope / scale,
-        root_cost_per_kw=np.sqrt(hours * np.maximum(price, 0.0) * bend_per_kw / scale),
+        linear_cost_per_kw=paid_h * price * slope / scale,
+        root_cost_per_kw=np.sqrt(paid_h * np.maximum(price, 0.0) * bend_per_kw / scale),
         heat_max_kw=curve.heat_max_w / 1000.0,
         low_c=np.array(comfort.low_c),
         high_c=np.array(comfort.high_c),
