@@ -30,8 +30,9 @@ _INTRODUCTION = """\
 One TOML file describes one house. An unknown key is an error, and the message suggests the key that
 was probably meant. Keys carry their unit; a duration is text with a unit such as `"90 s"`,
 `"10 min"`, `"1.5 h"` or `"2 d"`. `heatherd check -c house.toml` prints every effective value and
-where it comes from. Two complete files to start from: [generic-modbus.toml](../../deploy/examples/generic-modbus.toml)
-and [nibe-s.toml](../../deploy/examples/nibe-s.toml).
+where it comes from. Two complete files to start from:
+[generic-modbus.toml](../../deploy/examples/generic-modbus.toml) and
+[nibe-s.toml](../../deploy/examples/nibe-s.toml).
 """
 
 

@@ -12,8 +12,8 @@ _ROOT = Path(__file__).resolve().parent.parent
 _INTRODUCTION = """\
 # Supported devices
 
-A heat pump or a meter is described by a profile, a TOML file in `drivers/profiles/` that you can copy
-and change (see [Write your own configuration](../how-to/write-your-configuration.md)).
+A heat pump or a meter is described by a profile, a TOML file in `drivers/profiles/` that you can
+copy and change (see [Write your own configuration](../how-to/write-your-configuration.md)).
 
 **Maturity** says how far a profile is proven: `simulated` (only against the simulator), `recorded`
 (against register dumps of a real device), `bench` (a real device on a bench), `field` (a heated

@@ -5,11 +5,14 @@ Usage: python -m docs.generate [--check]
 
 import argparse
 import difflib
+import inspect
+import re
 import sys
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
-from controller.cli import app
+from controller.cli import Exit, add_verbs_of_other_packages, app
 from controller.config import HouseConfig
 from docs.cli_page import cli_page
 from docs.configuration_page import configuration_page
@@ -23,13 +26,29 @@ def pages() -> dict[str, str]:
     """File name -> content of every generated page."""
     return {
         "configuration.md": configuration_page(HouseConfig),
-        "cli.md": cli_page(app),
+        "cli.md": _command_line(),
         "devices.md": devices_page([load_profile(name) for name in shipped_profiles()]),
     }
 
 
+def exit_codes() -> dict[int, str]:
+    """Exit code -> name and the comment beside it in the source."""
+    comments = dict(re.findall(r"^ +(\w+) = \d+ +# (.+)$", inspect.getsource(Exit), re.MULTILINE))
+    words = {code: code.name.replace("_", " ").lower() for code in Exit}
+    return {
+        code.value: ": ".join(filter(None, (words[code], comments.get(code.name)))) for code in Exit
+    }
+
+
+@cache
+def _command_line() -> str:
+    # Other packages' verbs are added to the one application; a second time would double them.
+    add_verbs_of_other_packages()
+    return cli_page(app, exit_codes())
+
+
 def stale(folder: Path, fresh: Mapping[str, str]) -> str:
-    """What differs between the files and their fresh content, as a diff; empty when nothing does."""
+    """What differs between the files and their fresh content, as a diff; empty if nothing does."""
     found: list[str] = []
     for name, content in fresh.items():
         path = folder / name
