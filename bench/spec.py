@@ -1,0 +1,98 @@
+"""One simulated run: which house stands where and when, under which strategy."""
+
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from bench.zones import Zone
+from controller.config import HouseConfig, parse_config
+from hil.firmware import Curve
+from hil.house import House
+
+GRID_EUR_PER_KWH = 0.033
+ENERGY_TAX_EUR_PER_KWH = 0.055
+"""Grid tariff (244 DKK/MWh) and electricity tax (412 DKK/MWh) of a Danish heat-pump house at
+7.45 DKK/EUR: Danish Energy Association, iPower WP5.5 (2014), before VAT."""
+VAT_FRAC = 0.25
+
+SENSOR_TOPIC = "zigbee2mqtt/living_room"
+THERMOSTAT_TOPIC = "zigbee2mqtt/thermostat"
+PUMP_UNIT, METER_UNIT = 1, 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSpec:
+    """Everything a run depends on; equal specs give equal results, timings aside."""
+
+    house: str
+    zone: str
+    start_at: datetime
+    days: float
+    seed: int
+    strategy: str  # "mpc" or "heating-curve"
+    profile: str = "generic_modbus"
+    curve: Curve | None = None  # None: as tuned for the house, or as the installer left it
+    room_c: float = 21.0
+    band_k: float = 1.0
+    forecast_errors: bool = True
+    control: tuple[tuple[str, str], ...] = ()  # further settings of [control]
+    comfort: tuple[tuple[str, float], ...] = ()
+
+    @property
+    def end_at(self) -> datetime:
+        """When the run is over."""
+        return self.start_at + timedelta(days=self.days)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """Where the simulated devices are reached; the defaults are never contacted."""
+
+    modbus_port: int = 502
+    broker: str = "mqtt://127.0.0.1:1883"
+
+
+def house_config(
+    spec: RunSpec, house: House, zone: Zone, *, address: Address, directory: Path
+) -> HouseConfig:
+    """The configuration that the owner of this house would write: only what he can know."""
+    owner = house.owner
+    device = {"host": "127.0.0.1", "port": address.modbus_port}
+    data: dict[str, Any] = {
+        "house": {
+            "name": house.name,
+            "timezone": zone.timezone,
+            "year": owner.year,
+            "area_m2": owner.area_m2,
+            "mass": owner.mass,
+            "emitter": owner.emitter,
+            "design_flow_c": owner.design_flow_c,
+            "design_outdoor_c": owner.design_outdoor_c,
+        },
+        "heat_pump": {
+            **device,
+            "profile": spec.profile,
+            "unit": PUMP_UNIT,
+            "source": owner.source,
+            "flow_max_c": owner.flow_max_c,
+            "modulation_min_frac": owner.modulation_min_frac,
+            "accept_maturity": "simulated",
+            "data_sheet": [asdict(row) for row in owner.sheet],
+        },
+        "meter": {**device, "profile": "sdm630", "unit": METER_UNIT},
+        "mqtt": {"broker": address.broker},
+        "room": {"sensor_topic": SENSOR_TOPIC, "thermostat_topic": THERMOSTAT_TOPIC},
+        "comfort": {"room_c": spec.room_c, "band_k": spec.band_k, **dict(spec.comfort)},
+        "tariff": {
+            "currency": zone.currency,
+            "adder_per_kwh": GRID_EUR_PER_KWH + ENERGY_TAX_EUR_PER_KWH,
+            "vat_frac": VAT_FRAC,
+        },
+        "control": {"mode": "control", "strategy": spec.strategy, **dict(spec.control)},
+        "storage": {
+            "directory": str(directory),
+            "socket": str(directory / "heatherd.sock"),
+        },
+    }
+    return parse_config(data)

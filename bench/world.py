@@ -1,0 +1,113 @@
+"""The simulated world beside the controller: in this process, or behind sockets in its own."""
+
+import asyncio
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from datetime import datetime
+from typing import Any, Protocol
+
+from bench.archive import Archive, ArchivePrices, ArchiveWeather
+from bench.spec import METER_UNIT, PUMP_UNIT, SENSOR_TOPIC, THERMOSTAT_TOPIC, Address, RunSpec
+from controller.app import Outside, connect
+from controller.config import HouseConfig
+from drivers.api import Now
+from drivers.heat_pumps.modbus_pump import ModbusHeatPump
+from drivers.meters.modbus_meter import ModbusMeter
+from drivers.profile import load_profile
+from drivers.rooms.zigbee2mqtt import ZigbeeRoom
+from drivers.transports.in_memory import MemoryModbusLink, MemoryMqttLink
+from drivers.transports.mqtt import BrokerLink
+from hil.house import load_house
+from hil.occupants import Occupancy
+from hil.simulated_house import SimulatedHouse, Truth
+from hil.weather import WeatherTrace
+
+MARKER_TOPIC = "hil/marker"
+PATIENCE_S = 30.0
+"""Longest wait for the simulator's answer before the run is given up."""
+
+
+class WorldError(RuntimeError):
+    """The simulated world does not answer as it should."""
+
+
+class World(Protocol):
+    """A house that is simulated up to an instant."""
+
+    truths: list[Truth]
+
+    def outside(self, config: HouseConfig, now: Now) -> Outside:
+        """The house as the controller's drivers see it."""
+        ...
+
+    async def advance(self, until: datetime) -> None:
+        """Let the house live until then."""
+        ...
+
+
+def weather_trace(archive: Archive) -> WeatherTrace:
+    """The true weather of an archive, for the plant."""
+    zone = archive.zone
+    return WeatherTrace(
+        **archive.truth_weather(),
+        latitude=zone.latitude,
+        longitude=zone.longitude,
+        timezone=zone.timezone,
+    )
+
+
+class MemoryWorld:
+    """Plant and devices in this process, the real drivers on in-memory links; no sockets."""
+
+    def __init__(
+        self, spec: RunSpec, archive: Archive, *, occupants: Occupancy | None = None
+    ) -> None:
+        self._spec = spec
+        self._archive = archive
+        self._mqtt = MemoryMqttLink()
+        self.house = SimulatedHouse(
+            load_house(spec.house),
+            weather_trace(archive),
+            start_at=spec.start_at,
+            seed=spec.seed,
+            profile=spec.profile,
+            curve=spec.curve,
+            occupants=occupants,
+            room_setpoint_c=spec.room_c,
+        )
+        self.truths = [self.house.truth()]
+
+    def outside(self, config: HouseConfig, now: Now) -> Outside:
+        """Drivers on in-memory links."""
+        link = MemoryModbusLink(self.house.modbus)
+        pump = ModbusHeatPump(
+            "heat pump", load_profile(config.heat_pump.profile), link, unit=PUMP_UNIT, now=now
+        )
+        room = ZigbeeRoom(
+            "room",
+            self._mqtt,
+            sensor_topic=SENSOR_TOPIC,
+            thermostat_topic=THERMOSTAT_TOPIC,
+            now=now,
+        )
+        meter = ModbusMeter("meter", load_profile("sdm630"), link, unit=METER_UNIT, now=now)
+        self._deliver()
+        return Outside(
+            pump=pump,
+            devices=(room, pump, meter),
+            prices=ArchivePrices(self._archive),
+            weather=ArchiveWeather(self._archive),
+            background=(),
+        )
+
+    async def advance(self, until: datetime) -> None:
+        """Step the plant and hand its messages over."""
+        self.house.advance(until)
+        self._deliver()
+        self.truths.append(self.house.truth())
+
+    def _deliver(self) -> None:
+        for topic, payload, retain in self.house.pop_messages():
+            self._mqtt.deliver(topic, payload, retain=retain)
