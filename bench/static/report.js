@@ -50,6 +50,7 @@
       }
     }
     ctx.strokeStyle = color("day");
+    ctx.setLineDash([]);
     ctx.lineWidth = devicePixelRatio;
     for (const tick of data.ticks) {
       if (tick.rank > 0) continue;

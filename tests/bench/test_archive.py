@@ -12,6 +12,7 @@ from bench.archive import Archive, ArchiveError, ArchivePrices, ArchiveWeather, 
 from bench.sky import clear_sky_w_per_m2, diffuse_from_direct, extraterrestrial_w_per_m2
 from bench.zones import HOUR, read_columns
 from drivers.errors import TransientError
+from hil.weather import WeatherTrace
 
 START_AT = datetime(2024, 1, 15, tzinfo=UTC)
 END_AT = START_AT + timedelta(days=7)
@@ -291,6 +292,7 @@ def test_the_plants_weather_covers_the_span_with_a_day_to_spare() -> None:
         truth["relative_humidity_frac"],
     ):
         assert len(column) == 9 * 24
+    assert WeatherTrace(**truth).sky(START_AT).outdoor_c == pytest.approx(-1, abs=5)
     assert 0.0 < min(truth["relative_humidity_frac"]) <= max(truth["relative_humidity_frac"]) <= 1.0
 
 
