@@ -41,7 +41,7 @@ MEMORY_H = 96  # white noise older than this no longer shows in an hour's error
 
 
 class TruthWeather(TypedDict):
-    """The weather as it was: what a simulated house stands in."""
+    """The weather as it was and where: what a simulated house stands in."""
 
     starts_at: datetime
     step_s: int
@@ -50,6 +50,9 @@ class TruthWeather(TypedDict):
     diffuse_horizontal_w_per_m2: tuple[float, ...]
     wind_m_per_s: tuple[float, ...]
     relative_humidity_frac: tuple[float, ...] | None
+    latitude: float
+    longitude: float
+    timezone: str
 
 
 class Archive:
@@ -117,6 +120,9 @@ class Archive:
             diffuse_horizontal_w_per_m2=truth.diffuse_horizontal_w_per_m2[first:last],
             wind_m_per_s=truth.wind_m_per_s[first:last],
             relative_humidity_frac=None if humidity is None else humidity[first:last],
+            latitude=self.zone.latitude,
+            longitude=self.zone.longitude,
+            timezone=self.zone.timezone,
         )
 
     def altered_after(self, instant: datetime, *, seed: int = 0) -> "Archive":

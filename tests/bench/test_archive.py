@@ -292,6 +292,7 @@ def test_the_plants_weather_covers_the_span_with_a_day_to_spare() -> None:
         truth["relative_humidity_frac"],
     ):
         assert len(column) == 9 * 24
+    assert (truth["latitude"], truth["longitude"]) == (56.13, 10.19)
     assert WeatherTrace(**truth).sky(START_AT).outdoor_c == pytest.approx(-1, abs=5)
     assert 0.0 < min(truth["relative_humidity_frac"]) <= max(truth["relative_humidity_frac"]) <= 1.0
 
