@@ -115,14 +115,29 @@ def rated(heat_pump: HeatPumpMap) -> Rated:
         return _surface(heat_pump)
     rows = [[found[float(s), float(f)] for f in flows] for s in sources]
     rated_cop = np.array([[p.heat_w / p.power_w for p in row] for row in rows])
+    rated_heat_w = np.array([[p.heat_w for p in row] for row in rows])
     return Rated(
-        source_c=sources,
-        flow_c=flows,
-        # A sheet's rounding must not make warmer water look cheaper.
-        rated_cop=np.minimum.accumulate(rated_cop, axis=1),
-        rated_heat_w=np.array([[p.heat_w for p in row] for row in rows]),
+        source_c=_stretched(sources),
+        flow_c=_stretched(flows),
+        # Neither a sheet's rounding nor a stretched corner may make warmer water look cheaper.
+        rated_cop=np.minimum.accumulate(_stretched_table(rated_cop, sources, flows), axis=1),
+        rated_heat_w=_stretched_table(rated_heat_w, sources, flows),
         field_frac=heat_pump.field_frac,
     )
+
+
+def _stretched(axis: FloatArray) -> FloatArray:
+    return np.concatenate([[axis[0] - EXTRAPOLATE_K], axis, [axis[-1] + EXTRAPOLATE_K]])
+
+
+def _stretched_table(values: FloatArray, sources: FloatArray, flows: FloatArray) -> FloatArray:
+    """One more node on every side, on the line through the outer two."""
+    for axis in (sources, flows):  # the second turn stretches the other side of the table
+        low = (values[1] - values[0]) / (axis[1] - axis[0])
+        high = (values[-1] - values[-2]) / (axis[-1] - axis[-2])
+        first, last = values[0] - EXTRAPOLATE_K * low, values[-1] + EXTRAPOLATE_K * high
+        values = np.vstack([first, values, last]).T
+    return values
 
 
 def _surface(heat_pump: HeatPumpMap) -> Rated:
@@ -162,6 +177,6 @@ def _surface(heat_pump: HeatPumpMap) -> Rated:
 
 
 def _locate(axis: FloatArray, at: ArrayLike) -> tuple[NDArray[np.intp], FloatArray]:
-    x = np.clip(np.asarray(at, dtype=np.float64), axis[0] - EXTRAPOLATE_K, axis[-1] + EXTRAPOLATE_K)
+    x = np.clip(np.asarray(at, dtype=np.float64), axis[0], axis[-1])
     i = np.clip(np.searchsorted(axis, x, side="right") - 1, 0, len(axis) - 2)
     return i, (x - axis[i]) / (axis[i + 1] - axis[i])
