@@ -49,13 +49,7 @@ class World(Protocol):
 
 def weather_trace(archive: Archive) -> WeatherTrace:
     """The true weather of an archive, for the plant."""
-    zone = archive.zone
-    return WeatherTrace(
-        **archive.truth_weather(),
-        latitude=zone.latitude,
-        longitude=zone.longitude,
-        timezone=zone.timezone,
-    )
+    return WeatherTrace(**archive.truth_weather())
 
 
 class MemoryWorld:

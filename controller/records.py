@@ -65,7 +65,9 @@ def to_json(record: StepRecord) -> str:
         "v": VERSION,
         "at": _stamp(record.at),
         "continues": record.continues,
-        "signals": {s.value: _measured_out(m) for s, m in record.snapshot.signals.items()},
+        "signals": {
+            s.value: _measured_out(m, record.at) for s, m in record.snapshot.signals.items()
+        },
         "target": [record.target.room_c, record.target.band_k, record.target.reason],
         "belief": _belief_out(record.belief),
         "memory": _memory_out(record.memory),
@@ -106,7 +108,7 @@ def _record_in(body: Mapping[str, Any]) -> StepRecord:
     wanted = body["wanted"]
     return StepRecord(
         continues=body["continues"],
-        snapshot=Snapshot(at, {Signal(k): _measured_in(v) for k, v in body["signals"].items()}),
+        snapshot=Snapshot(at, {Signal(k): _measured_in(v, at) for k, v in body["signals"].items()}),
         target=Target(*body["target"]),
         belief=_belief_in(body["belief"], at),
         memory=_memory_in(body["memory"]),
@@ -129,17 +131,21 @@ def _stamp(at: datetime) -> str:
     return at.isoformat()
 
 
-def _measured_out(measured: Measured) -> list[object]:
+def _measured_out(measured: Measured, now: datetime) -> object:
+    """A number; with its time if it is not of this instant; or a reason and since when."""
     match measured:
         case Reading(value, at):
-            return [value, _stamp(at)]
+            return value if at == now else [value, _stamp(at)]
         case Missing(reason, since):
-            return [reason, _stamp(since), 0]
+            return {"missing": reason, "since": _stamp(since)}
 
 
-def _measured_in(raw: list[Any]) -> Measured:
-    at = datetime.fromisoformat(raw[1])
-    return Missing(raw[0], at) if len(raw) == 3 else Reading(float(raw[0]), at)
+def _measured_in(raw: Any, now: datetime) -> Measured:
+    if isinstance(raw, dict):
+        return Missing(raw["missing"], datetime.fromisoformat(raw["since"]))
+    if isinstance(raw, list):
+        return Reading(float(raw[0]), datetime.fromisoformat(raw[1]))
+    return Reading(float(raw), now)
 
 
 def _belief_out(belief: Belief) -> list[object]:
