@@ -242,9 +242,10 @@ def _body_fault(request: bytes, answer: bytes) -> str | None:
     else:
         expected = 6
     length = int.from_bytes(answer[4:6], "big")
-    if length != expected or len(answer) > _HEADER_BYTES + expected:
-        return f"the answer has {length} bytes instead of {expected}"
-    if refusal or len(answer) < _HEADER_BYTES + expected:
+    missing = _HEADER_BYTES + expected - len(answer)
+    if length != expected or missing < 0:
+        return f"the answer has {max(length, expected - missing)} bytes instead of {expected}"
+    if refusal or missing > 0:
         return None
     if reading and answer[8] != expected - 3:
         return f"the answer announces {answer[8]} bytes instead of {expected - 3}"
