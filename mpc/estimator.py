@@ -99,14 +99,13 @@ def correct(estimate: Estimate, *, room_c: float, std_k: float) -> Estimate:
     p = np.array(estimate.covariance).reshape(len(z), len(z))
     innovation = room_c - float(z[0])
     noise = std_k * std_k
-    beyond = (innovation / GATE_STD) ** 2 - (float(p[0, 0]) + noise)
-    if beyond > 0.0:
-        noise += beyond
-        p[0, 0] += GATE_WIDENS_FRAC * beyond
+    beyond = max((innovation / GATE_STD) ** 2 - (float(p[0, 0]) + noise), 0.0)
+    noise += beyond
     gain = p[:, 0] / (p[0, 0] + noise)
     keep = np.eye(len(z))
     keep[:, 0] -= gain
     joseph = keep @ p @ keep.T + noise * np.outer(gain, gain)
+    joseph[0, 0] += GATE_WIDENS_FRAC * beyond
     return _estimate(estimate.at, z + gain * innovation, joseph)
 
 
