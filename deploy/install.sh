@@ -4,6 +4,7 @@
 # accepts the configuration. A new installation observes and is not started before you have edited
 # the configuration.
 set -euo pipefail
+umask 022 # the service must be able to read what root installs
 root=$(cd -P -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
 # shellcheck source=deploy/environment.sh
 . "$root/deploy/environment.sh"
