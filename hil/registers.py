@@ -19,6 +19,10 @@ OnWrite = Callable[[Capability, float | None], None]
 QUIET_NAN = (0x7FC0, 0x0000)
 
 
+class IllegalValueError(RefusedByDeviceError):
+    """The device knows the register and does not take this value (exception 3)."""
+
+
 def absent_registers(point: Point) -> tuple[int, ...]:
     """What the device shows where it has no value: the sentinel, NaN, or zeros."""
     if point.sentinels:
@@ -113,7 +117,7 @@ class RegisterImage:
             registers = tuple(values[offset : offset + register_count(point)])
             value = decode(point, registers)
             if isinstance(value, Undecodable):
-                raise RefusedByDeviceError(f"illegal value: {value.reason}")
+                raise IllegalValueError(f"illegal value: {value.reason}")
             accepted.append((point, registers, value))
             offset += register_count(point)
         for point, registers, value in accepted:

@@ -159,3 +159,30 @@ class WeatherTrace:
         beam = min(direct / mean_height, HIGHEST_BEAM_W_PER_M2) if mean_height > 0.0 else 0.0
         self._beams[index] = beam
         return beam
+
+
+def plain_winter(starts_at: datetime, *, days: int, mean_c: float = 1.0) -> WeatherTrace:
+    """Invented weather for trying things out: days between -3 and +5 °C, warm and cold spells,
+    a weak sun at noon, wind that comes and goes."""
+    hours = range(days * 24)
+    begin = starts_at.replace(minute=0, second=0, microsecond=0)
+    first = begin.astimezone(UTC).hour
+    sun = [max(0.0, math.cos((first + hour + 0.5 - 11.5) * math.pi / 9.0)) for hour in hours]
+    sun = [
+        height if 7 <= (first + hour) % 24 < 16 else 0.0
+        for hour, height in zip(hours, sun, strict=True)
+    ]
+    return WeatherTrace(
+        starts_at=begin,
+        step_s=3600,
+        outdoor_c=[
+            mean_c
+            + 2.0 * math.cos((first + hour - 14.0) * math.pi / 12.0)
+            + 3.0 * math.sin(hour * 2.0 * math.pi / 137.0)
+            for hour in hours
+        ],
+        direct_horizontal_w_per_m2=[70.0 * height for height in sun],
+        diffuse_horizontal_w_per_m2=[80.0 * height for height in sun],
+        wind_m_per_s=[4.0 + 2.0 * math.sin(hour * 2.0 * math.pi / 53.0) for hour in hours],
+        relative_humidity_frac=[0.86 + 0.08 * math.sin(hour * 0.11) for hour in hours],
+    )

@@ -1,0 +1,204 @@
+"""The simulated house as a process of its own: `python -m hil.serve`.
+
+Lockstep: one JSON line of set-up on stdin, `{"ready": ...}` on stdout, then one answer line per
+command line. Time passes only at {"advance": "<instant>"}; its room messages are followed on the
+same connection by the instant on topic `hil/marker`, so whoever has seen the marker has seen all.
+Bench: with --wall the house lives in real time and anyone may read it over Modbus and MQTT.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import json
+import logging
+import sys
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import asdict, fields
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from hil.broker import Publish, embedded_broker, foreign_broker
+from hil.firmware import Curve
+from hil.house import house_names, load_house
+from hil.modbus_server import BusServer
+from hil.simulated_house import SimulatedHouse, Truth
+from hil.weather import WeatherTrace, plain_winter
+
+MARKER_TOPIC = "hil/marker"
+LONGEST_LINE_BYTES = 64 * 1024 * 1024  # a year of hourly weather is 1 MB
+WALL_STEP_S = 1.0
+WALL_DAYS = 120
+
+Answer = dict[str, Any]
+
+
+def house_of(setup: Mapping[str, Any]) -> SimulatedHouse:
+    """The house a set-up line describes; raises KeyError, TypeError or ValueError if it cannot."""
+    weather = dict(setup["weather"])
+    weather["starts_at"] = datetime.fromisoformat(weather["starts_at"])
+    curve = setup.get("curve")
+    return SimulatedHouse(
+        load_house(setup["house"]),
+        WeatherTrace(**weather),
+        start_at=datetime.fromisoformat(setup["start_at"]),
+        seed=int(setup["seed"]),
+        profile=setup.get("profile", "generic_modbus"),
+        curve=None if curve is None else Curve(**curve),
+        room_setpoint_c=float(setup.get("room_setpoint_c", 21.0)),
+    )
+
+
+def truth_row(truth: Truth) -> Answer:
+    """The truth as JSON takes it."""
+    row = asdict(truth)
+    row["at"] = truth.at.isoformat()
+    row["zone_c"] = list(truth.zone_c)
+    row["operating_state"] = int(truth.operating_state)
+    return row
+
+
+class Session:
+    """One house, its links and what was asked of it."""
+
+    def __init__(self, house: SimulatedHouse, publish: Publish) -> None:
+        self._house = house
+        self._publish = publish
+        self._trace: list[Truth] = []
+        self._commands: dict[str, Callable[[Any], Answer]] = {
+            "truth": lambda _: {"truth": truth_row(house.truth())},
+            "trace": lambda _: self._traced(),
+            "setpoint": self._turn,
+            "alarm": self._fail,
+            "write_counts": lambda _: {"write_counts": house.pump_registers.write_counts},
+        }
+
+    async def advance(self, until: datetime) -> Answer:
+        """Let time pass, publish what the rooms report, and mark the end of it."""
+        self._house.advance(until)
+        self._trace.append(self._house.truth())
+        for topic, payload, _ in self._house.pop_messages():
+            await self._publish(topic, payload)
+        await self._publish(MARKER_TOPIC, until.isoformat())
+        return {"at": until.isoformat()}
+
+    async def answer(self, line: bytes) -> Answer | None:
+        """Answer one command line; None ends the session."""
+        try:
+            command = json.loads(line)
+            name, value = next(iter(command.items()))
+            if name == "advance":
+                return await self.advance(datetime.fromisoformat(value))
+            if name == "stop":
+                return None
+            known = self._commands.get(name)
+            return {"error": f"unknown command '{name}'"} if known is None else known(value)
+        except (ValueError, TypeError, AttributeError, StopIteration) as error:
+            return {"error": f"{type(error).__name__}: {error}"}
+
+    def _traced(self) -> Answer:
+        """One row per advance, columns named once."""
+        columns = [field.name for field in fields(Truth)]
+        rows = [list(truth_row(truth).values()) for truth in self._trace]
+        return {"columns": columns, "trace": rows}
+
+    def _turn(self, value: Any) -> Answer:
+        self._house.set_room_setpoint(float(value))
+        return {"setpoint": float(value)}
+
+    def _fail(self, value: Any) -> Answer:
+        self._house.set_alarm(int(value))
+        return {"alarm": int(value)}
+
+
+def _say(answer: Answer) -> None:
+    sys.stdout.write(json.dumps(answer) + "\n")
+    sys.stdout.flush()
+
+
+async def _lines() -> asyncio.StreamReader:
+    """Standard input as a stream that does not block the servers."""
+    reader = asyncio.StreamReader(limit=LONGEST_LINE_BYTES)
+    loop = asyncio.get_running_loop()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    return reader
+
+
+@contextlib.asynccontextmanager
+async def _on_the_wire(
+    house: SimulatedHouse, *, port: int, broker_url: str | None
+) -> AsyncIterator[tuple[Publish, Answer]]:
+    """Modbus server and broker; yields how to publish, and where to find both."""
+    broker = embedded_broker() if broker_url is None else foreign_broker(broker_url)
+    async with broker as (publish, url):
+        server = BusServer(house.modbus, port=port)
+        modbus_port = await server.start()
+        try:
+            yield publish, {"modbus_port": modbus_port, "broker": url}
+        finally:
+            await server.close()
+
+
+async def lockstep() -> None:
+    """Serve one house to whoever holds the other end of our pipes."""
+    lines = await _lines()
+    setup_line = await lines.readline()
+    if not setup_line:
+        return
+    setup = json.loads(setup_line)
+    house = house_of(setup)
+    wire = _on_the_wire(house, port=int(setup.get("pump_port", 0)), broker_url=setup.get("broker"))
+    async with wire as (publish, places):
+        session = Session(house, publish)
+        _say({"ready": places})
+        while line := await lines.readline():
+            answer = await session.answer(line)
+            if answer is None:
+                _say({"stopped": True})
+                return
+            _say(answer)
+
+
+def _wall_now() -> datetime:
+    return datetime.now(UTC)  # noqa: TID251  on the bench the simulator is the outside world
+
+
+async def wall(arguments: argparse.Namespace) -> None:
+    """Serve one house in real time until interrupted."""
+    start_at = _wall_now()
+    house = SimulatedHouse(
+        load_house(arguments.house),
+        plain_winter(start_at, days=WALL_DAYS),
+        start_at=start_at,
+        seed=arguments.seed,
+        profile=arguments.profile,
+    )
+    wire = _on_the_wire(house, port=arguments.modbus_port, broker_url=arguments.broker)
+    async with wire as (publish, places):
+        _say({"ready": places})
+        until = start_at
+        while True:
+            until += timedelta(seconds=WALL_STEP_S)
+            wait_s = (until - _wall_now()).total_seconds()
+            await asyncio.sleep(max(0.0, wait_s))  # noqa: TID251  real seconds are meant
+            house.advance(until)
+            for topic, payload, _ in house.pop_messages():
+                await publish(topic, payload)
+
+
+def main() -> None:
+    """Command line of the simulator."""
+    parser = argparse.ArgumentParser(prog="python -m hil.serve", description=__doc__)
+    parser.add_argument("--wall", action="store_true", help="live in real time")
+    parser.add_argument("--house", default="timber1972", choices=house_names())
+    parser.add_argument("--profile", default="generic_modbus", help="whose registers to show")
+    parser.add_argument("--modbus-port", type=int, default=1502)
+    parser.add_argument("--broker", default=None, help="mqtt://host:1883; none: one of our own")
+    parser.add_argument("--seed", type=int, default=1)
+    arguments = parser.parse_args()
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING)
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(wall(arguments) if arguments.wall else lockstep())
+
+
+if __name__ == "__main__":
+    main()
