@@ -304,6 +304,8 @@ def _knob_problems(profile: Profile) -> list[str]:
     for capability, knob in profile.knobs.items():
         found = [*_range_problems(knob), *_time_problems(knob)]
         point = profile.points[knob.point]
+        if knob.write_class is WriteClass.PERSISTENT:
+            found += _restore_problems(knob, point)
         if not point.writable:
             found.append(f"point: {knob.point} is not writable")
         if abs(point.scale) > knob.resolution:
@@ -334,6 +336,13 @@ def _range_problems(knob: Knob) -> list[str]:
         # the device keeps it when we are gone, so it must say what a house can live with
         problems.append("safe_minimum: a persistent knob needs safe_minimum and safe_maximum")
     return problems
+
+
+def _restore_problems(knob: Knob, point: Point) -> list[str]:
+    """A persistent knob must reach every value that the owner may have set before us."""
+    if (point.minimum, point.maximum) == (knob.minimum, knob.maximum):
+        return []
+    return [f"minimum: a persistent knob has the minimum and maximum of its point {point.name}"]
 
 
 def _time_problems(knob: Knob) -> list[str]:

@@ -115,6 +115,7 @@ def test_a_complete_profile_is_read() -> None:
         ("knobs.flow_setpoint.resolution", -1, "must be above 0"),
         ("knobs.flow_setpoint.write_class", "persistent", "only a volatile knob has one"),
         ("knobs.flow_setpoint.write_class", REMOVED, "a persistent knob needs safe_minimum"),
+        ("knobs.flow_setpoint.write_class", "persistent", "has the minimum and maximum of"),
         ("knobs.flow_setpoint.safe_minimum", 20, "comes together with safe_maximum"),
         ("knobs.flow_setpoint.lapse_s", 0, "must be above 0"),
         ("knobs.flow_setpoint.settle_s", -1, "must not be negative"),
@@ -147,7 +148,7 @@ def test_unstated_write_class_and_silence_are_the_careful_ones() -> None:
     mapping = changed("on_silence", REMOVED)
     knob = mapping["knobs"]["flow_setpoint"]  # type: ignore[index]
     del knob["write_class"], knob["release_value"]
-    knob |= {"safe_minimum": 20, "safe_maximum": 40}
+    knob |= {"minimum": 0, "safe_minimum": 20, "safe_maximum": 40}
     profile = parse_profile(mapping, "here")
     assert profile.on_silence is OnSilence.UNKNOWN
     assert profile.knobs[Capability.FLOW_SETPOINT].write_class is WriteClass.PERSISTENT
