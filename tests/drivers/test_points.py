@@ -4,7 +4,7 @@ import math
 import struct
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drivers.errors import ConfigurationError, OutOfRangeError
@@ -163,6 +163,7 @@ def test_a_scale_that_cannot_be_inverted_is_no_point(scale: float) -> None:
         point(Kind.INT16, scale=scale)
 
 
+@settings(deadline=None)
 @given(points(), st.lists(WORD, max_size=4))
 def test_decode_never_raises_and_never_leaves_its_range(
     target: Point, registers: list[int]
@@ -175,6 +176,7 @@ def test_decode_never_raises_and_never_leaves_its_range(
     assert target.maximum is None or value <= target.maximum
 
 
+@settings(deadline=None)
 @given(points(), st.data())
 def test_a_sentinel_never_becomes_a_value(target: Point, data: st.DataObject) -> None:
     registers = data.draw(
@@ -186,6 +188,7 @@ def test_a_sentinel_never_becomes_a_value(target: Point, data: st.DataObject) ->
     assert isinstance(decode(marked, registers), Undecodable)
 
 
+@settings(deadline=None)
 @given(st.sampled_from(sorted(INTEGER_BOUNDS)), st.sampled_from(WordOrder), st.data())
 def test_encode_then_decode_is_identity_up_to_half_a_step(
     kind: Kind, order: WordOrder, data: st.DataObject
@@ -199,6 +202,7 @@ def test_encode_then_decode_is_identity_up_to_half_a_step(
     assert abs(back - value) <= scale / 2 * (1 + 1e-6)
 
 
+@settings(deadline=None)
 @given(points(), st.lists(WORD, min_size=2, max_size=2))
 def test_what_was_decoded_encodes_to_the_same_value(target: Point, words: list[int]) -> None:
     value = decode(target, words[: register_count(target)])
@@ -206,6 +210,7 @@ def test_what_was_decoded_encodes_to_the_same_value(target: Point, words: list[i
         assert decode(target, encode(target, value)) == value
 
 
+@settings(deadline=None)
 @given(st.floats(width=32, allow_nan=False, allow_infinity=False))
 def test_float32_round_trip_is_exact(value: float) -> None:
     target = point(Kind.FLOAT32)

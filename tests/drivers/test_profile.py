@@ -4,7 +4,7 @@ import copy
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drivers.api import Capability, Maturity, OnSilence, Signal, WriteClass
@@ -226,6 +226,7 @@ def test_blocks_can_be_made_of_any_points() -> None:
     assert [block.count for block in blocks(profile)] == [3]
 
 
+@settings(deadline=None)
 @given(
     st.dictionaries(
         st.integers(0, 40), st.sampled_from(["int16", "uint32"]), min_size=1, max_size=12

@@ -5,7 +5,7 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drivers.api import Absent, Sample, Signal
@@ -212,6 +212,7 @@ STATES = st.dictionaries(st.sampled_from([*KEYS, "last_seen", "state"]), JSON | 
 PAYLOADS = st.binary(max_size=60) | STATES.map(lambda state: json.dumps(state).encode())
 
 
+@settings(deadline=None)
 @given(st.sampled_from([SENSOR, THERMOSTAT]), st.sampled_from(["", "/availability"]),
        PAYLOADS, st.booleans())  # fmt: skip
 def test_no_payload_raises_or_gives_an_implausible_value(
