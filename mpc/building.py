@@ -1,6 +1,6 @@
 """The house as a small network of thermal resistances and capacities."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import lru_cache
 
@@ -15,6 +15,8 @@ AIR_WH_PER_M2_K = 4.0  # air and furniture; iPower WP5.5 (2014), building archet
 FLOOR_WH_PER_M2_K = 67.0  # heated screed, same source
 AIR_MASS_W_PER_M2_K = 9.2  # ISO 13790: 4.5 m2/m2 x 3.45 W/m2K in series with 2.5 m2/m2 x 9.1 W/m2K
 FLOOR_AIR_W_PER_M2_K = 9.0  # assumption after EN 1264-2 (8.92 * dT**1.1 W/m2, near 10 W/m2K)
+RADIATOR_WH_PER_W_K = 0.03  # assumption per W of design heat: 14 l/kW water, 10 kg/kW steel, pipes
+RADIATOR_USUAL_FRAC = 0.85  # conductance at usual over design excess: 0.6 ** 0.3, EN 442 exponent
 RADIATOR_TO_MASS_FRAC = 0.35  # assumption: radiant share of panel radiators, EN 442 range 0.2-0.5
 SOLAR_APERTURE_M2_PER_M2 = 0.04  # assumption: 15-20 % windows, g 0.6, frames, dirt and shading
 SOLAR_TO_MASS_FRAC = 0.6  # assumption: most sun lands on floors and walls first
@@ -49,11 +51,11 @@ class Building:
     area_m2: float
     air_kwh_per_k: float
     mass_kwh_per_k: float
-    floor_kwh_per_k: float | None  # None: no floor state
+    floor_kwh_per_k: float | None  # of a heated floor, or of radiators and their water; None: none
     air_outdoor_w_per_k: float  # ventilation and infiltration, from the air
     mass_outdoor_w_per_k: float  # transmission, from the construction
     air_mass_w_per_k: float
-    floor_air_w_per_k: float  # 0 without a floor state
+    floor_air_w_per_k: float  # from floor or radiators to the rooms; 0 without that state
     heat_to_mass_frac: float  # radiant share of a radiator's heat
     solar_aperture_m2: float  # effective, on global horizontal irradiance
     solar_to_mass_frac: float
@@ -145,9 +147,10 @@ def _rates(building: Building) -> tuple[FloatArray, FloatArray]:
     u[1, 2] = b.solar_aperture_m2 * b.solar_to_mass_frac
     u[0, 3] = 1.0
     if floor:
-        a[0, 0] -= b.floor_air_w_per_k
-        a[0, 2] = a[2, 0] = b.floor_air_w_per_k
-        a[2, 2] = -b.floor_air_w_per_k
+        given = b.floor_air_w_per_k * np.array([1.0 - b.heat_to_mass_frac, b.heat_to_mass_frac])
+        a[:2, 0] -= given
+        a[:2, 2] = given
+        a[2, 0], a[2, 2] = b.floor_air_w_per_k, -b.floor_air_w_per_k
         u[2, 0] = 1.0
     else:
         u[0, 0], u[1, 0] = 1.0 - b.heat_to_mass_frac, b.heat_to_mass_frac
@@ -297,3 +300,17 @@ def heat_for_flow(
         miss = excess_k * y + half_spread_k * y**n - rise_k
         y = np.maximum(y - miss / (excess_k + half_spread_k * n * y ** (n - 1.0)), 0.0)
     return np.asarray(emitter.design_heat_w * y**n, dtype=np.float64)
+
+
+def with_radiators(building: Building, emitter: Emitter) -> Building:
+    """The building with its radiators and their water as a third state.
+
+    They delay and smooth the heat by about half an hour: dT_r/dt = (q - h (T_r - T_air)) / C, the
+    radiant share of h (T_r - T_air) going to the mass. h is linear, taken at usual winter excess.
+    """
+    excess_k = emitter.design_flow_c - emitter.design_spread_k / 2.0 - emitter.design_room_c
+    return replace(
+        building,
+        floor_kwh_per_k=RADIATOR_WH_PER_W_K * emitter.design_heat_w / 1000.0,
+        floor_air_w_per_k=RADIATOR_USUAL_FRAC * emitter.design_heat_w / excess_k,
+    )

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from itertools import pairwise
+from itertools import accumulate, groupby, pairwise
 
 import numpy as np
 
@@ -94,23 +94,32 @@ def _edges(plan: Plan) -> list[int]:
         mean_w = float(np.mean(heat[running]))
         if float(np.std(heat[running])) > CALM_FRAC * mean_w:
             level += running & (heat > mean_w)
-    level = 2 * level + np.array(plan.price_known, dtype=np.int64)
-    changes = np.flatnonzero(np.diff(level)) + 1
-    return _without_short([0, *changes.tolist(), len(heat)], plan.step_s)
+    levels = (2 * level + np.array(plan.price_known, dtype=np.int64)).tolist()
+    runs = [_Run(key, len(list(steps))) for key, steps in groupby(levels)]
+    lengths = [run.steps for run in _without_short(runs, SHORTEST_S / plan.step_s)]
+    return [0, *accumulate(lengths)]
 
 
-def _without_short(edges: list[int], step_s: int) -> list[int]:
-    """Join every block shorter than SHORTEST_S with the longer of its neighbours."""
-    kept = list(edges)
-    while len(kept) > 2:
-        lengths = [after - first for first, after in pairwise(kept)]
-        shortest = min(range(len(lengths)), key=lengths.__getitem__)
-        if lengths[shortest] * step_s >= SHORTEST_S:
+@dataclass(frozen=True, slots=True)
+class _Run:
+    level: int
+    steps: int
+
+
+def _without_short(runs: list[_Run], shortest: float) -> list[_Run]:
+    """Every run of fewer than `shortest` steps joined with the longer of its neighbours."""
+    while len(runs) > 1:
+        at = min(range(len(runs)), key=lambda i: runs[i].steps)
+        if runs[at].steps >= shortest:
             break
-        before = lengths[shortest - 1] if shortest > 0 else -1
-        behind = lengths[shortest + 1] if shortest + 1 < len(lengths) else -1
-        kept.pop(shortest if before >= behind else shortest + 1)
-    return kept
+        beside = [i for i in (at - 1, at + 1) if 0 <= i < len(runs)]
+        taken_by = runs[max(beside, key=lambda i: runs[i].steps)].level
+        renamed = [*runs[:at], _Run(taken_by, runs[at].steps), *runs[at + 1 :]]
+        runs = [
+            _Run(level, sum(run.steps for run in same))
+            for level, same in groupby(renamed, key=lambda run: run.level)
+        ]
+    return runs
 
 
 def _block(plan: Plan, first: int, after: int) -> Block:

@@ -21,6 +21,10 @@ SURFACE_CELLS = 8  # per axis, of the table drawn from scattered points
 BRINE_BELOW_GROUND_K = 5.0  # iPower WP5.5: data-sheet brine inlet = ground - 5 K, ground >= 0 °C
 
 
+APPROACH_K = 10.0  # assumption: evaporator and condenser differences together at full load, air unit
+LEAST_LIFT_K = 15.0  # below this lift a compressor gains nothing more (Ruhnau et al. 2019)
+
+
 class SourceKind(StrEnum):
     """Where the heat comes from."""
 
@@ -44,7 +48,7 @@ class HeatPumpMap:
 
     source: SourceKind
     points: tuple[RatedPoint, ...]
-    field_frac: float  # real COP over data-sheet COP (defrost, cycling, part load)
+    field_frac: float  # real COP over data-sheet COP at full load (defrost, cycling)
     standby_w: float
 
 
@@ -74,6 +78,18 @@ class Rated:
         low = values[i, j] * (1.0 - u) + values[i + 1, j] * u
         high = values[i, j + 1] * (1.0 - u) + values[i + 1, j + 1] * u
         return np.asarray(low * (1.0 - v) + high * v, dtype=np.float64)
+
+
+def part_load_gain(source_c: ArrayLike, flow_c: ArrayLike, load_frac: ArrayLike) -> FloatArray:
+    """COP at part load over the COP at full load, at the same source and flow temperature.
+
+    A variable-speed unit's heat exchangers work with smaller temperature differences at low speed,
+    so the refrigerant is lifted less: lift = flow - source + APPROACH_K * load, COP ~ 1 / lift.
+    For units that run at one speed the load while running is 1, and so is the gain.
+    """
+    full_k = np.maximum(np.asarray(flow_c) - np.asarray(source_c), LEAST_LIFT_K) + APPROACH_K
+    spared_k = APPROACH_K * (1.0 - np.clip(load_frac, 0.0, 1.0))
+    return np.asarray(full_k / (full_k - spared_k), dtype=np.float64)
 
 
 def cop(heat_pump: HeatPumpMap, source_c: ArrayLike, flow_c: ArrayLike) -> FloatArray:

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 
 from mpc.arrays import FloatArray
 from mpc.building import Emitter, flow_for_heat
-from mpc.heat_pump import HeatPumpMap, Rated, rated, source_for
+from mpc.heat_pump import HeatPumpMap, Rated, part_load_gain, rated, source_for
 from mpc.plan import HeatLimits
 
 FIT_FRACS = np.linspace(0.0, 1.0, 9)[1:]  # of the step's largest heat, where the curve is fitted
@@ -79,7 +79,9 @@ def power_w(where: Emission, heat_w: FloatArray) -> FloatArray:
     """
     running_w = np.maximum(heat_w, _lowest_w(where, heat_w))
     running_c = flow_c(where, running_w)
-    return heat_w / where.pump.cop(where.source_c, running_c) + where.standby_w
+    load_frac = running_w / where.pump.capacity_w(where.source_c, running_c)
+    gain = part_load_gain(where.source_c, running_c, load_frac)
+    return heat_w / (gain * where.pump.cop(where.source_c, running_c)) + where.standby_w
 
 
 def _lowest_w(where: Emission, heat_w: FloatArray) -> FloatArray:
