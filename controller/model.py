@@ -3,7 +3,15 @@
 from dataclasses import dataclass, replace
 
 from controller.config import HouseConfig
-from mpc.building import Building, Emitter, EmitterKind, MassClass, archetype, emitter_for
+from mpc.building import (
+    Building,
+    Emitter,
+    EmitterKind,
+    MassClass,
+    archetype,
+    emitter_for,
+    with_radiators,
+)
 from mpc.heat_pump import HeatPumpMap, RatedPoint, SourceKind
 from mpc.heat_pump_maps import (
     AIR_FIELD_FRAC,
@@ -45,7 +53,7 @@ def house_model(config: HouseConfig) -> HouseModel:
     )
     tariff = config.tariff
     return HouseModel(
-        building=building,
+        building=with_radiators(building, emitter) if kind is EmitterKind.RADIATOR else building,
         emitter=emitter,
         heat_pump=heat_pump_map(config),
         tariff=Tariff(

@@ -4,14 +4,14 @@ import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from controller.actuation import heat_setting, rest_setting
+from controller.actuation import heat_setting, in_range, rest_setting
 from controller.config import HouseConfig
 from controller.estimate import STANDARD_WINTER_C, Belief, emitter_now
 from controller.guard import Limits, Memory, Wanted
 from controller.model import HouseModel
 from controller.snapshot import Snapshot
 from controller.wishes import Target
-from drivers.api import Capability, Knob, Signal
+from drivers.api import Capability, Knob, OperatingState, Signal
 from mpc.building import flow_for_heat
 from mpc.heat_pump import capacity_w, source_for
 from mpc.plan import Plan
@@ -20,6 +20,13 @@ START_FRAC, KEEP_FRAC = 0.55, 0.25
 """A resting pump starts when the plan wants this share of its lowest heat; a running one stops
 below the smaller share. The gap keeps small steps of a plan from becoming starts and stops."""
 
+
+LOOK_S = 3600.0
+"""A running pump is kept for heat planned within this time: a restart costs more than a pause."""
+
+COAST_K, COAST_MAX_K = 0.5, 4.0
+"""How far below the measured flow a running pump is kept at least, and how far that may lift the
+set-point above the one the heat needs."""
 
 MODEST_FLOW_C, COOLEST_FLOW_C = 35.0, 25.0
 """Flow temperature taken for capacity while it is unknown, and while the pump rests and cools."""
@@ -93,7 +100,8 @@ def decide(
         return _nothing("there is no plan for now")
     least_w = lowest_heat_w(snapshot, model, machine)
     running = memory.compressor_on is True
-    run = heat_w >= least_w * (KEEP_FRAC if running else START_FRAC)
+    soon_w = max(heat_w, mean_heat_w(plan, snapshot.at, LOOK_S)) if running else heat_w
+    run = soon_w >= least_w * (KEEP_FRAC if running else START_FRAC)
     room_c = belief.estimate.state_c[0]
     knob = machine.knob
     if not run:
@@ -102,7 +110,7 @@ def decide(
         )
     value = heat_setting(
         knob,
-        heat_w=max(heat_w, least_w),
+        heat_w=max(heat_w / belief.heating_share_frac, least_w),
         emitter=emitter_now(belief, model),
         snapshot=snapshot,
         room_c=room_c,
@@ -111,7 +119,25 @@ def decide(
     )
     if value is None:
         return _nothing("the pump does not show what its curve asks for")
+    if running and knob.capability is Capability.FLOW_SETPOINT:
+        value = in_range(knob, _kept_running(value, snapshot))
     return Wanted({knob.capability: value}, True, heat_w, plan.source, "heat")
+
+
+def _kept_running(setpoint_c: float, snapshot: Snapshot) -> float:
+    """A running pump stops when its flow is well above the set-point; one that shall go on at its
+    lowest speed is asked for little less than it gives, so that it slows down but does not stop."""
+    flow_c = snapshot.value(Signal.FLOW_C)
+    if flow_c is None or snapshot.operating_state is not OperatingState.HEATING:
+        return setpoint_c
+    return max(setpoint_c, min(flow_c - COAST_K, setpoint_c + COAST_MAX_K))
+
+
+def mean_heat_w(plan: Plan, at: datetime, span_s: float) -> float:
+    """The plan's mean heat from `at` over a span, as far as the plan reaches."""
+    first = math.floor((at - plan.starts_at).total_seconds() / plan.step_s)
+    steps = plan.heat_w[max(first, 0) : first + max(1, round(span_s / plan.step_s))]
+    return sum(steps) / len(steps) if steps else 0.0
 
 
 def limits(
