@@ -27,7 +27,7 @@ from hil.weather import WeatherTrace, plain_winter
 MARKER_TOPIC = "hil/marker"
 LONGEST_LINE_BYTES = 64 * 1024 * 1024  # a year of hourly weather is 1 MB
 WALL_STEP_S = 1.0
-WALL_DAYS = 120
+WALL_DAYS = 730
 
 Answer = dict[str, Any]
 

@@ -20,13 +20,14 @@ class TankTruth:
 class HotWaterTank:
     """Two layers of equal volume. The sensor sits at mid-height and sees their mean."""
 
-    __slots__ = ("_k_per_j", "drawn_j", "lost_w", "lower_c", "truth", "upper_c")
+    __slots__ = ("_k_per_j", "drawn_j", "lost_j", "lost_w", "lower_c", "truth", "upper_c")
 
     def __init__(self, truth: TankTruth, *, upper_c: float = 50.0, lower_c: float = 46.0) -> None:
         self.truth = truth
         self.upper_c = upper_c
         self.lower_c = lower_c
         self.lost_w = 0.0
+        self.lost_j = 0.0
         self.drawn_j = 0.0
         self._k_per_j = 2.0 / (truth.volume_l * WATER_J_PER_KG_K)
 
@@ -61,3 +62,8 @@ class HotWaterTank:
         self.upper_c = upper_c
         self.lower_c = lower_c
         self.lost_w = upper_lost_w + lower_lost_w
+        self.lost_j += step_s * self.lost_w
+
+    def stored_j(self) -> float:
+        """Heat above the cold water's temperature."""
+        return (self.upper_c + self.lower_c - 2.0 * COLD_C) / self._k_per_j
