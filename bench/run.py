@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.archive import Archive
+from bench.process_world import process_world
 from bench.spec import Address, RunSpec, house_config
 from bench.truth import TrueKpis, spot_at, true_kpis
 from bench.world import MemoryWorld, World
@@ -42,7 +43,8 @@ class RunResult:
         """The figures, for JSON; `plan_time_ms` is the only one that differs between equal runs."""
         recorded = asdict(self.recorded)
         shared = {
-            name: recorded.pop(name) for name in ("guard_interventions", "plan_time_ms", "not_solved")
+            name: recorded.pop(name)
+            for name in ("guard_interventions", "plan_time_ms", "not_solved")
         }
         return {**self.true.as_dict(), **shared, "from_records": recorded}
 
@@ -74,6 +76,24 @@ def run_in_memory(
     planner = InlinePlanner() if spec.strategy == "mpc" else None
     asyncio.run(drive(spec, config, world, planner=planner, progress=progress))
     return sum_up(spec, config, world)
+
+
+def run_over_sockets(
+    spec: RunSpec, directory: Path, *, broker: str | None = None, progress: Progress | None = None
+) -> RunResult:
+    """The service as it is, in lockstep with a simulator process over Modbus TCP and MQTT."""
+    return asyncio.run(_run_over_sockets(spec, directory, broker, progress))
+
+
+async def _run_over_sockets(
+    spec: RunSpec, directory: Path, broker: str | None, progress: Progress | None
+) -> RunResult:  # fmt: skip
+    archive, house = archive_of(spec), load_house(spec.house)
+    async with process_world(spec, archive, broker) as world:
+        config = house_config(spec, house, archive.zone, address=world.address, directory=directory)
+        await drive(spec, config, world, planner=None, progress=progress)
+        await world.finish()
+        return sum_up(spec, config, world)
 
 
 async def drive(

@@ -1,4 +1,4 @@
-"""The figures of a run from the plant's truth: what really happened, whatever a record says. Pure."""
+"""The figures of a run from the plant's truth: what really happened. Pure."""
 
 import math
 from collections.abc import Sequence

@@ -1,16 +1,11 @@
 """The simulated world beside the controller: in this process, or behind sockets in its own."""
 
-import asyncio
-import json
-import sys
-from collections.abc import Sequence
-from dataclasses import asdict, replace
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Protocol
 
 from bench.archive import Archive, ArchivePrices, ArchiveWeather
-from bench.spec import METER_UNIT, PUMP_UNIT, SENSOR_TOPIC, THERMOSTAT_TOPIC, Address, RunSpec
-from controller.app import Outside, connect
+from bench.spec import METER_UNIT, PUMP_UNIT, SENSOR_TOPIC, THERMOSTAT_TOPIC, RunSpec
+from controller.app import Outside
 from controller.config import HouseConfig
 from drivers.api import Now
 from drivers.heat_pumps.modbus_pump import ModbusHeatPump
@@ -18,15 +13,10 @@ from drivers.meters.modbus_meter import ModbusMeter
 from drivers.profile import load_profile
 from drivers.rooms.zigbee2mqtt import ZigbeeRoom
 from drivers.transports.in_memory import MemoryModbusLink, MemoryMqttLink
-from drivers.transports.mqtt import BrokerLink
 from hil.house import load_house
 from hil.occupants import Occupancy
 from hil.simulated_house import SimulatedHouse, Truth
 from hil.weather import WeatherTrace
-
-MARKER_TOPIC = "hil/marker"
-PATIENCE_S = 30.0
-"""Longest wait for the simulator's answer before the run is given up."""
 
 
 class WorldError(RuntimeError):
