@@ -13,7 +13,8 @@ from mpc.arrays import FloatArray
 J_PER_KWH = 3.6e6
 # What a room sensor feels at once: air, furniture and the surfaces near it, and its own lag. iPower
 # WP5.5 counts 4 for air and furniture alone; 77 Dutch houses identified with a room, a mass and a
-# heater have a median of 8 (tenth to ninetieth percentile 1 to 33; doi 10.1016/j.enbuild.2022.112095).
+# heater have a median of 8 (tenth to ninetieth percentile 1 to 33;
+# doi 10.1016/j.enbuild.2022.112095).
 AIR_WH_PER_M2_K = 10.0
 FLOOR_WH_PER_M2_K = 67.0  # heated screed, same source
 AIR_MASS_W_PER_M2_K = 9.2  # ISO 13790: 4.5 m2/m2 x 3.45 W/m2K in series with 2.5 m2/m2 x 9.1 W/m2K

@@ -19,9 +19,7 @@ COP_PER_K_RANGE = ((0.005, 0.045), (-0.040, -0.008))  # what a vapour-compressio
 HEAT_PER_K_RANGE = ((0.0, 0.045), (-0.020, 0.0))
 SURFACE_CELLS = 8  # per axis, of the table drawn from scattered points
 BRINE_BELOW_GROUND_K = 5.0  # iPower WP5.5: data-sheet brine inlet = ground - 5 K, ground >= 0 °C
-
-
-APPROACH_K = 10.0  # assumption: evaporator and condenser differences together at full load, air unit
+APPROACH_K = 10.0  # assumption: evaporator and condenser differences at full load together
 LEAST_LIFT_K = 15.0  # below this lift a compressor gains nothing more (Ruhnau et al. 2019)
 
 

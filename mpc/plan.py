@@ -16,9 +16,9 @@ Trajectory: TypeAlias = tuple[float, ...]
 class Estimate:
     """What is believed of the house's state at an instant, and how sure.
 
-    `state_c` are the temperatures of air, mass and (if modelled) floor; `disturbance_w` is the
-    unexplained heat into the air; `covariance` is row-major over state and disturbance
-    (K², K·W, W²).
+    `state_c` are the temperatures of air, mass and (if modelled) floor or radiators;
+    `disturbance_w` is the unexplained heat into the air; `covariance` is row-major over state and
+    disturbance (K², K·W, W²).
     """
 
     at: datetime

@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mpc.heat_pump import HeatPumpMap, RatedPoint, SourceKind, capacity_w, cop, source_for
+from mpc.heat_pump import (
+    HeatPumpMap,
+    RatedPoint,
+    SourceKind,
+    capacity_w,
+    cop,
+    part_load_gain,
+    source_for,
+)
 from mpc.heat_pump_maps import (
     AIR_FIELD_FRAC,
     GROUND_FIELD_FRAC,
@@ -140,6 +148,13 @@ def test_a_row_that_rises_with_the_flow_is_taken_as_rounding() -> None:
     )
     heat_pump = replace(SCATTERED, points=points)
     assert float(cop(heat_pump, 2.0, 45.0)) == pytest.approx(float(cop(heat_pump, 2.0, 35.0)))
+
+
+def test_part_load_spares_lift_and_full_load_spares_none() -> None:
+    gains = part_load_gain(0.0, 40.0, np.array([0.3, 0.6, 1.0, 1.2])).tolist()
+    assert gains == pytest.approx([50.0 / 43.0, 50.0 / 46.0, 1.0, 1.0])
+    narrow = float(part_load_gain(20.0, 25.0, 0.3))  # a lift below the least counts as the least
+    assert narrow == pytest.approx(25.0 / 18.0)
 
 
 def test_points_that_cannot_be_a_heat_pump_are_refused() -> None:

@@ -19,6 +19,7 @@ from mpc.building import (
     simulate,
     steady_state,
     total_loss_w_per_k,
+    with_radiators,
 )
 
 KINDS = tuple(EmitterKind)
@@ -138,6 +139,26 @@ def test_the_steady_state_stays_where_it_is(kind: EmitterKind) -> None:
     push = drive(step, outdoor_c=-5.0, ghi_w_per_m2=50.0, gain_w=400.0)
     after = simulate(step, rest.state_c[:, 0], heat_w=rest.heat_w, drive_k=push)
     assert after[:, 0] == pytest.approx(rest.state_c[:, 0], abs=1e-9)
+
+
+def test_radiators_as_a_state_delay_heat_but_change_neither_loss_nor_balance() -> None:
+    plain = house()
+    emitter = emitter_for(building=plain, kind=EmitterKind.RADIATOR, design_flow_c=50.0)
+    slow = with_radiators(plain, emitter)
+    assert total_loss_w_per_k(slow) == pytest.approx(total_loss_w_per_k(plain))
+    rises = []
+    for b in (plain, slow):
+        step = discretise(b, 600.0)
+        start = np.full(len(capacities_kwh_per_k(b)), 20.0)
+        push = drive(step, outdoor_c=np.full(36, 20.0), ghi_w_per_m2=0.0, gain_w=0.0)
+        ends = simulate(step, start, heat_w=np.full(36, 3000.0), drive_k=push)
+        lost_w = b.air_outdoor_w_per_k * (ends[0] - 20.0)
+        lost_w += b.mass_outdoor_w_per_k * (ends[1] - 20.0)
+        stored_kwh = float(capacities_kwh_per_k(b) @ (ends[:, -1] - start))
+        assert stored_kwh == pytest.approx(18.0 - float(np.sum(lost_w)) / 6000.0, rel=0.01)
+        rises.append(ends[0] - 20.0)
+    assert rises[1][0] < 0.6 * rises[0][0]
+    assert rises[1][-1] > 0.8 * rises[0][-1]
 
 
 def test_losses_fall_with_the_construction_year() -> None:

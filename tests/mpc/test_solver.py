@@ -9,8 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mpc import problem
-from mpc.building import EmitterKind, MassClass, flow_for_heat, simulate
-from mpc.heat_pump import cop
+from mpc.building import EmitterKind, MassClass, flow_for_heat, simulate, with_radiators
+from mpc.estimator import initial
+from mpc.heat_pump import capacity_w, cop, part_load_gain
 from mpc.heat_pump_maps import ground_source_map
 from mpc.plan import NotSolved, Plan, PlanRequest, PlanResult, Solved
 from mpc.power_curve import heat_max_w, power_w
@@ -60,6 +61,18 @@ def test_the_plan_is_what_the_model_makes_of_its_heat(make_request: Make) -> Non
     assert plan.cost == pytest.approx(cost, abs=1e-5)
 
 
+def test_a_house_with_radiators_as_a_state_is_planned_like_any_other(make_request: Make) -> None:
+    request = make_request()
+    building = with_radiators(request.building, request.emitter)
+    estimate = initial(
+        building, at=request.made_at, room_c=21.0, outdoor_c=request.horizon.outdoor_c[0]
+    )
+    plan = plan_of(solve(replace(request, building=building, estimate=estimate)))
+    plain = plan_of(solve(request))
+    assert plan.discomfort_kh < 0.05
+    assert plan.cost == pytest.approx(plain.cost, rel=0.05)
+
+
 @pytest.mark.parametrize("kind", EmitterKind)
 def test_planned_power_and_flow_come_from_the_maps(make_request: Make, kind: EmitterKind) -> None:
     request = make_request(kind=kind)
@@ -71,12 +84,12 @@ def test_planned_power_and_flow_come_from_the_maps(make_request: Make, kind: Emi
     flow = flow_for_heat(request.emitter, heat, states[0], floor_c)
     assert plan.flow_c == pytest.approx(flow, abs=0.01)
     full = heat > 0.5 * heat.max()
-    expected = heat[full] / cop(
-        request.heat_pump, np.array(request.horizon.outdoor_c)[full], flow[full]
-    )
-    assert np.array(plan.power_w)[full] == pytest.approx(
-        expected + request.heat_pump.standby_w, abs=0.2
-    )
+    outdoor_c, flow = np.array(request.horizon.outdoor_c)[full], flow[full]
+    load_frac = heat[full] / capacity_w(request.heat_pump, outdoor_c, flow)
+    real_cop = cop(request.heat_pump, outdoor_c, flow)
+    real_cop = real_cop * part_load_gain(outdoor_c, flow, load_frac)
+    expected = heat[full] / real_cop + request.heat_pump.standby_w
+    assert np.array(plan.power_w)[full] == pytest.approx(expected, abs=0.2)
 
 
 def test_equal_requests_give_equal_plans_whatever_was_solved_before(make_request: Make) -> None:
