@@ -94,6 +94,7 @@ class Diagnostics:
     objective: float
     replay_error_k: float  # largest difference between the solver's rooms and the replayed ones
     passes: int = 1  # solves, each with the power curve at the temperatures found before
+    converged: bool = True  # False: bounds were still moving after the last pass, heat was cut
     power_fit_error_frac: float = 0.0  # largest error of the quadratic power curve of any step
 
 

@@ -17,7 +17,9 @@ from mpc.request_check import flaw
 SOLVER = "Clarabel"
 MAX_ITERATIONS = 100  # a usual plan takes 15 to 25
 MAX_PASSES = 3  # of solving and drawing the power curve again at the temperatures found
-PASS_POWER_FRAC = 0.02  # curve and map agree to this share of the energy: no further pass
+PASS_POWER_FRAC = (
+    0.02  # of the energy that the temperatures found may change without a further pass
+)
 PASS_HEAT_FRAC = 0.005  # heat beyond the bound at the temperatures found, of the largest bound
 REPLAY_K = 0.05  # largest room difference between the solver's rooms and the replayed ones
 END_HOURS = 24.0  # the last day of the horizon sets what heat left in the house is worth
@@ -45,7 +47,7 @@ def solve(request: PlanRequest) -> PlanResult:
     """The cheapest comfortable plan, replayed and checked. Never raises for numerical reasons.
 
     Each pass solves a convex quadratic problem whose power curve holds at assumed room and floor
-    temperatures; then these are replaced by the ones found, until curve and map agree or
+    temperatures; then these are replaced by the ones found, until that changes little or
     MAX_PASSES is reached. The plan's powers and costs always come from the map.
     """
     wrong = flaw(request)
@@ -60,30 +62,31 @@ def solve(request: PlanRequest) -> PlanResult:
         answer = _ask(plan_numbers(request, house, curve))
         answers.append(answer)
         if answer.heat_w is None or answer.room_c is None:
-            diagnostics = _diagnostics(answers, curve, replay_error_k=np.inf)
+            diagnostics = _diagnostics(answers, curve, replay_error_k=np.inf, converged=False)
             return NotSolved(f"the solver ended with {answer.status}", diagnostics)
         heat = np.clip(answer.heat_w, 0.0, bound_w)
         ends = house.states_c(heat)
-        where = emission_at(request, house.during_c(ends))
+        assumed, where = where, emission_at(request, house.during_c(ends))
         bound_w = heat_max_w(where)
-        if len(answers) == MAX_PASSES or _agrees(where, curve, heat, bound_w):
+        converged = _agrees(assumed, where, heat, bound_w)
+        if converged or len(answers) == MAX_PASSES:
             break
     error_k = float(np.max(np.abs(ends[0] - answer.room_c)))
-    diagnostics = _diagnostics(answers, curve, replay_error_k=error_k)
+    diagnostics = _diagnostics(answers, curve, replay_error_k=error_k, converged=converged)
     if not error_k <= REPLAY_K:
         return NotSolved(f"the replayed rooms differ by {error_k:.3f} K", diagnostics)
     plan = plan_from_heat(request, house, np.minimum(heat, bound_w), source="mpc")
     return Solved(plan, diagnostics)
 
 
-def _agrees(where: Emission, curve: PowerCurve, heat_w: FloatArray, bound_w: FloatArray) -> bool:
-    """Do curve and bounds still hold at the states this heat leads to?"""
-    real_w = power_w(where, heat_w) - where.standby_w
-    curve_w = curve.a * heat_w + curve.b_per_w * heat_w**2
-    missed_w = float(np.sum(np.abs(curve_w - real_w)))
+def _agrees(assumed: Emission, found: Emission, heat_w: FloatArray, bound_w: FloatArray) -> bool:
+    """Do power and bounds at the states this heat leads to agree with those it was planned with?"""
+    planned_w = power_w(assumed, heat_w) - assumed.standby_w
+    found_w = power_w(found, heat_w) - found.standby_w
+    missed_w = float(np.sum(np.abs(planned_w - found_w)))
     excess_w = float(np.max(heat_w - bound_w))
-    return missed_w <= PASS_POWER_FRAC * float(np.sum(real_w)) and (
-        excess_w <= PASS_HEAT_FRAC * float(np.max(curve.heat_max_w))
+    return missed_w <= PASS_POWER_FRAC * float(np.sum(found_w)) and (
+        excess_w <= PASS_HEAT_FRAC * float(np.max(bound_w))
     )
 
 
@@ -178,7 +181,7 @@ def _ask(numbers: PlanNumbers) -> _Answer:
 
 
 def _diagnostics(
-    answers: list[_Answer], curve: PowerCurve, *, replay_error_k: float
+    answers: list[_Answer], curve: PowerCurve, *, replay_error_k: float, converged: bool
 ) -> Diagnostics:
     return Diagnostics(
         solver=SOLVER,
@@ -188,5 +191,6 @@ def _diagnostics(
         objective=answers[-1].objective,
         replay_error_k=replay_error_k,
         passes=len(answers),
+        converged=converged,
         power_fit_error_frac=curve.fit_error_frac,
     )

@@ -253,3 +253,4 @@ def test_diagnostics_tell_how_the_plan_came_about(make_request: Make) -> None:
     assert 0 < d.iterations < 100
     assert d.replay_error_k < 0.001
     assert 1 <= d.passes <= 3
+    assert d.converged
