@@ -22,6 +22,11 @@ from hil.weather import Sky
 J_PER_KWH = 3.6e6
 AIR_WH_PER_M3_K = 0.335  # volumetric heat capacity of room air
 RADIANT_TO_MASS_FRAC = 0.6  # of radiation into a zone; the rest falls on the envelope
+BLINDS_C = 24.0  # above this people draw blinds and open windows, the more the warmer
+BLINDS_FRAC_PER_K = 0.35
+BLINDS_LEAST_FRAC = 0.3
+SUMMER_AIRING_PER_H = 4.0
+SUMMER_AIRING_PER_H_K = 1.5
 REFERENCE_C = 20.0  # of the stored heat
 SETTLE_W_PER_K = 1500.0  # gain of the ideal emitter that finds the initial state
 SETTLE_W_PER_K_MIN = 20.0
@@ -140,7 +145,11 @@ class Building:
         ):
             own = zone.truth
             windows = own.window_m2
-            solar_w = truth.glazing_frac * (
+            too_warm_k = max(0.0, zone.air_c - BLINDS_C)
+            clear_frac = max(BLINDS_LEAST_FRAC, 1.0 - BLINDS_FRAC_PER_K * too_warm_k)
+            if sky.outdoor_c < zone.air_c:
+                airing = airing + min(SUMMER_AIRING_PER_H, SUMMER_AIRING_PER_H_K * too_warm_k)
+            solar_w = (truth.glazing_frac * clear_frac) * (
                 windows[0] * sun[0]
                 + windows[1] * sun[1]
                 + windows[2] * sun[2]
