@@ -2,13 +2,17 @@
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from controller.snapshot import Snapshot
-from drivers.api import Capability, Knob, Signal
+from drivers.api import Capability, Knob, OperatingState, Signal
 from mpc.building import Emitter, flow_for_heat
 
 PREFERRED = (Capability.FLOW_SETPOINT, Capability.CURVE_OFFSET, Capability.ROOM_SETPOINT)
 """Knobs for heat, the finest first."""
+
+DIRECT_RANGE_K = 10.0
+"""How far the flow may lead or lag the one that the emitters need at rest."""
 
 ROOM_LEVER_K = 2.0
 """How far a room set-point is moved from the wanted temperature to make the pump run or rest."""
@@ -21,15 +25,25 @@ def choose_knob(knobs: Mapping[Capability, Knob], wish: Capability | None) -> Kn
     return next((knobs[capability] for capability in PREFERRED if capability in knobs), None)
 
 
+@dataclass(frozen=True, slots=True)
+class HeatPath:
+    """How heat gets from the pump into the rooms, as far as it is known now."""
+
+    emitter: Emitter
+    room_c: float
+    floor_c: float | None
+    water_w_per_k: float
+    settled: bool  # the pump has heated long enough for its return to tell the emitters' state
+
+
 def heat_setting(
-    knob: Knob, *, heat_w: float, emitter: Emitter, snapshot: Snapshot, room_c: float,
-    floor_c: float | None, current: float | None,
-) -> float | None:  # fmt: skip
+    knob: Knob, heat_w: float, *, path: HeatPath, snapshot: Snapshot, current: float | None
+) -> float | None:
     """The knob's value that should make the pump give `heat_w`; None if it cannot be told.
 
     `current` is what the knob holds now: an offset is relative to the curve the pump shows with it.
     """
-    flow_c = float(flow_for_heat(emitter, heat_w, room_c, floor_c))
+    flow_c = _flow_c(heat_w, path, snapshot)
     match knob.capability:
         case Capability.FLOW_SETPOINT:
             return in_range(knob, flow_c)
@@ -39,9 +53,24 @@ def heat_setting(
                 return None
             return in_range(knob, current + (flow_c - aim_c))
         case Capability.ROOM_SETPOINT:
-            return in_range(knob, room_c + ROOM_LEVER_K)
+            return in_range(knob, path.room_c + ROOM_LEVER_K)
         case _:
             return None
+
+
+def _flow_c(heat_w: float, path: HeatPath, snapshot: Snapshot) -> float:
+    """Flow temperature for this heat: return + heat / capacity flow, once the return tells.
+
+    That is a heat command: the set-point follows emitters that warm up, where their final
+    temperature at once would make the pump race. Before, and as a bound, the emitters at rest.
+    """
+    rest_c = float(flow_for_heat(path.emitter, heat_w, path.room_c, path.floor_c))
+    return_c = snapshot.value(Signal.RETURN_C)
+    heating = snapshot.operating_state is OperatingState.HEATING
+    if not path.settled or return_c is None or not heating:
+        return rest_c
+    direct_c = return_c + heat_w / path.water_w_per_k
+    return min(max(direct_c, rest_c - DIRECT_RANGE_K), rest_c + DIRECT_RANGE_K)
 
 
 def rest_setting(knob: Knob, room_c: float) -> float:

@@ -38,6 +38,10 @@ RECENT_S = 1800.0
 STANDARD_WINTER_C = 2.0
 """Outdoor temperature when neither sensor nor forecast says anything: a Danish winter's mean."""
 
+WATER_TIME_S = 3 * 3600.0
+LEAST_SPREAD_K = 1.0
+"""How fast the water's capacity flow is learned, and the smallest spread that says anything."""
+
 SETTLED_AFTER_S = 1200.0
 """Running time after which flow temperature and heat belong together."""
 
@@ -49,6 +53,7 @@ class Belief:
     estimate: Estimate
     balance_kh: float  # room minus target over the recent past
     emitter_gain_frac: float  # real heat of the emitters over the assumed one
+    water_w_per_k: float  # heat per kelvin between flow and return: the water's capacity flow
     heating_share_frac: float  # share of the time left for the rooms by hot water and defrosting
 
 
@@ -91,7 +96,7 @@ def first_belief(snapshot: Snapshot, model: HouseModel, restored: Belief | None)
         outdoor_c=STANDARD_WINTER_C if outdoor_c is None else outdoor_c,
     )
     if restored is None or len(restored.estimate.state_c) != len(estimate.state_c):
-        return Belief(estimate, 0.0, 1.0, FIRST_SHARE_FRAC)
+        return Belief(estimate, 0.0, 1.0, design_water_w_per_k(model.emitter), FIRST_SHARE_FRAC)
     kept = replace(estimate, disturbance_w=restored.estimate.disturbance_w)
     if (snapshot.at - restored.estimate.at).total_seconds() < RECENT_S:
         kept = replace(kept, state_c=restored.estimate.state_c)
@@ -140,6 +145,7 @@ def believe(
         estimate=estimate,
         balance_kh=_balance(belief.balance_kh, room_c, target_c, span_s),
         emitter_gain_frac=_emitter_gain(belief, now, model, running_s=running_s, span_s=span_s),
+        water_w_per_k=_water(belief, now, model, running_s=running_s, span_s=span_s),
         heating_share_frac=_heating_share(belief.heating_share_frac, now, span_s),
     )
 
@@ -179,6 +185,29 @@ def _emitter_gain(
     weight = (1.0 - math.exp(-span_s / GAIN_TIME_S)) * expected_w / model.emitter.design_heat_w
     learned = gain + weight * (heat_w / expected_w - gain)
     return min(max(learned, GAIN_RANGE[0]), GAIN_RANGE[1])
+
+
+def design_water_w_per_k(emitter: Emitter) -> float:
+    """The capacity flow of the water at the design point."""
+    return emitter.design_heat_w / emitter.design_spread_k
+
+
+def _water(
+    belief: Belief, snapshot: Snapshot, model: HouseModel, *, running_s: float, span_s: float
+) -> float:  # fmt: skip
+    """Measured heat over measured spread, while both are steady enough to mean something."""
+    water = belief.water_w_per_k
+    heat_w = delivered_heat_w(snapshot, model)
+    flow_c, return_c = snapshot.value(Signal.FLOW_C), snapshot.value(Signal.RETURN_C)
+    heating = snapshot.operating_state is OperatingState.HEATING and running_s >= SETTLED_AFTER_S
+    if not heating or heat_w is None or flow_c is None or return_c is None:
+        return water
+    if heat_w < LEAST_HEAT_W or flow_c - return_c < LEAST_SPREAD_K:
+        return water
+    weight = 1.0 - math.exp(-span_s / WATER_TIME_S)
+    learned = water + weight * (heat_w / (flow_c - return_c) - water)
+    design = design_water_w_per_k(model.emitter)
+    return min(max(learned, GAIN_RANGE[0] * design), GAIN_RANGE[1] * design)
 
 
 def _heating_share(share_frac: float, snapshot: Snapshot, span_s: float) -> float:

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from controller.actuation import heat_setting, in_range, rest_setting
+from controller.actuation import HeatPath, heat_setting, in_range, rest_setting
 from controller.config import HouseConfig
 from controller.estimate import STANDARD_WINTER_C, Belief, emitter_now
 from controller.guard import Limits, Memory, Wanted
@@ -20,6 +20,9 @@ START_FRAC, KEEP_FRAC = 0.55, 0.25
 """A resting pump starts when the plan wants this share of its lowest heat; a running one stops
 below the smaller share. The gap keeps small steps of a plan from becoming starts and stops."""
 
+
+SETTLED_AFTER = timedelta(minutes=8)
+"""From here on the return shows the emitters and not the water that stood in the pipes."""
 
 LOOK_S = 3600.0
 """A running pump is kept for heat planned within this time: a restart costs more than a pause."""
@@ -110,11 +113,9 @@ def decide(
         )
     value = heat_setting(
         knob,
-        heat_w=max(heat_w / belief.heating_share_frac, least_w),
-        emitter=emitter_now(belief, model),
+        max(heat_w / belief.heating_share_frac, least_w),
+        path=_heat_path(belief, model, memory, snapshot.at),
         snapshot=snapshot,
-        room_c=room_c,
-        floor_c=_floor_c(belief),
         current=current,
     )
     if value is None:
@@ -122,6 +123,17 @@ def decide(
     if running and knob.capability is Capability.FLOW_SETPOINT:
         value = in_range(knob, _kept_running(value, snapshot))
     return Wanted({knob.capability: value}, True, heat_w, plan.source, "heat")
+
+
+def _heat_path(belief: Belief, model: HouseModel, memory: Memory, at: datetime) -> HeatPath:
+    since = memory.since if memory.compressor_on else None
+    return HeatPath(
+        emitter=emitter_now(belief, model),
+        room_c=belief.estimate.state_c[0],
+        floor_c=_floor_c(belief),
+        water_w_per_k=belief.water_w_per_k,
+        settled=since is not None and at - since >= SETTLED_AFTER,
+    )
 
 
 def _kept_running(setpoint_c: float, snapshot: Snapshot) -> float:

@@ -17,8 +17,8 @@ from mpc.building import Building, discretise, steady_state
 from mpc.plan import Estimate
 
 DISTURBANCE_DECAY_S = 24 * 3600.0  # assumption: an unexplained heat lasts about a day
-DISTURBANCE_STD_W = 300.0  # assumption: half the people and appliances of a house
-STATE_NOISE_K_PER_ROOT_H = (0.3, 0.1, 0.3)  # assumption: what so small a network cannot explain
+DISTURBANCE_STD_W = 500.0  # assumption: as large as all people and appliances of a house
+STATE_NOISE_K_PER_ROOT_H = (0.3, 0.05, 0.05)  # assumption: what so small a network cannot explain
 NOISE_SPAN_S = 3600.0  # over longer gaps the house itself limits how far noise can carry a state
 ROOM_GUESS_C = 20.0  # before any reading
 FIRST_STD_K = (0.3, 1.5, 1.5)  # air read, the rest inferred from it
