@@ -79,9 +79,9 @@ class SimulatedHouse:
         self._start_at = start_at
         self._clock_s = 0.0
         self._next_expose_s = 0.0
-        self._occupants: Occupancy = occupants or Family(
-            seed=seed, people=house.owner.people, timezone=weather.timezone
-        )
+        if occupants is None:
+            occupants = Family(seed=seed, people=house.owner.people, timezone=weather.timezone)
+        self._occupants: Occupancy = occupants
         self._building = Building(truth.building)
         self._loop = WaterLoop(
             truth.loop,
@@ -93,7 +93,7 @@ class SimulatedHouse:
         self._tank = HotWaterTank(truth.tank)
         self.firmware = Firmware(
             truth.firmware,
-            curve or house.curve,
+            house.curve if curve is None else curve,
             modulation_min_frac=truth.machine.modulation_min_frac,
             nominal_w=truth.machine.nominal_w,
             room_setpoint_c=room_setpoint_c,
