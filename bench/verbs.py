@@ -32,6 +32,7 @@ out = Console()
 
 
 def demo_command(
+    *,
     days: Annotated[float, typer.Option(help="length of the run", min=0.25, max=60.0)] = 7.0,
     start: Annotated[str, typer.Option("--from", help="first local day")] = DEFAULT_FROM,
     zone: Annotated[str, typer.Option(help=f"price zone: {', '.join(zones())}")] = "DK1",
@@ -62,6 +63,7 @@ def demo_command(
 
 
 def simulate_command(
+    *,
     days: Annotated[float, typer.Option(help="length of the run", min=0.25, max=400.0)] = 28.0,
     start: Annotated[str, typer.Option("--from", help="first local day")] = "2024-01-08",
     zone: Annotated[str, typer.Option(help=f"price zone: {', '.join(zones())}")] = "DK1",
@@ -112,8 +114,15 @@ def simulate(app: typer.Typer) -> None:
 
 
 def _spec(
-    *, house: str, zone: str, start: str, days: float, seed: int, profile: str, strategy: str = "mpc"
-) -> RunSpec:  # fmt: skip
+    *,
+    house: str,
+    zone: str,
+    start: str,
+    days: float,
+    seed: int,
+    profile: str,
+    strategy: str = "mpc",
+) -> RunSpec:
     if house not in house_names():
         _usage(f"--house {house}: unknown; there are {', '.join(house_names())}")
     if profile not in shipped_profiles():
