@@ -38,7 +38,7 @@ RECENT_S = 1800.0
 STANDARD_WINTER_C = 2.0
 """Outdoor temperature when neither sensor nor forecast says anything: a Danish winter's mean."""
 
-WATER_TIME_S = 3 * 3600.0
+WATER_TIME_S = 3600.0
 LEAST_SPREAD_K = 1.0
 """How fast the water's capacity flow is learned, and the smallest spread that says anything."""
 
