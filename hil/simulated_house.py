@@ -320,12 +320,14 @@ class SimulatedHouse:
         sensors = self.house.truth.sensors
         machine, firmware = self._machine, self.firmware
         self._counted_heat_j = max(self._counted_heat_j, self._space_j + self._dhw_j)
+        pump_room_c = self._building.living.air_c + sensors.pump_room_offset_k
         return {
             Signal.OUTDOOR_C: self._sky.outdoor_c + sensors.outdoor_offset_k,
             Signal.FLOW_C: self._loop.flow_c,
+            Signal.FLOW_SETPOINT_C: firmware.flow_setpoint_c(pump_room_c),
             Signal.RETURN_C: self._loop.inlet_c,
             Signal.DHW_C: self._tank.upper_c,
-            Signal.ROOM_C: self._building.living.air_c + sensors.pump_room_offset_k,
+            Signal.ROOM_C: pump_room_c,
             Signal.ROOM_SETPOINT_C: firmware.room_setpoint_c,
             Signal.COMPRESSOR_HZ: firmware.speed_frac * machine.truth.hz_max,
             Signal.OPERATING_STATE: float(firmware.operating_state(machine.defrosting)),
