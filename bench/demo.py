@@ -25,6 +25,7 @@ from hil.house import load_house
 
 CURVE, OURS = "Heating curve", "heatherd"
 POLL_S = 0.2
+SHORTEST_TO_COMPARE_DAYS = 3.0
 
 Show = Callable[[str, float], None]
 
@@ -59,12 +60,14 @@ class DemoResult:
     def headline(self) -> str:
         """The result in a sentence."""
         was, now = self.curve.true, self.ours.true
+        if self.spec.days < SHORTEST_TO_COMPARE_DAYS:
+            return "Too short to compare: heat stored at the start and the end outweighs the bill."
         currency = self.ours.config.tariff.currency
-        change = 100.0 * (self.comparison.cost_at_equal_mean / was.cost - 1.0)
+        saved = 100.0 * self.comparison.saved_frac
         return (
             f"heatherd heated this house for {now.cost:.2f} {currency} instead of "
-            f"{was.cost:.2f} {currency}; at the same mean room temperature and with the heat left "
-            f"in the house counted, that is {change:+.1f} %."
+            f"{was.cost:.2f} {currency}: {abs(saved):.1f} % {'less' if saved > 0 else 'more'} "
+            "at the same mean room temperature, the heat left in the house counted."
         )
 
     def rows(self) -> list[Row]:

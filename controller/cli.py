@@ -278,8 +278,18 @@ def add_verbs_of_other_packages() -> None:
 
 
 def main() -> None:
-    """Entry point of the `heatherd` command."""
-    add_verbs_of_other_packages()
+    """Entry point of the `heatherd` command.
+
+    The service's own verbs need nothing but the controller: `release` works even when another
+    package is broken, and starts at once.
+    """
+    own = {
+        command.name or command.callback.__name__
+        for command in app.registered_commands
+        if command.callback
+    }
+    if len(sys.argv) < 2 or sys.argv[1] not in own:
+        add_verbs_of_other_packages()
     app(prog_name="heatherd")
 
 

@@ -20,8 +20,8 @@ BALANCE_TIME_S = 36 * 3600.0
 FIRST_SHARE_FRAC = 0.93
 SHARE_TIME_S = 2 * 86400.0
 LEAST_SHARE_FRAC = 0.7
-"""Hot water and defrosting take about 7 % of a winter day at first guess; learned over two days, and
-never believed to take more than 30 %."""
+"""Hot water and defrosting take about 7 % of a winter day at first guess; learned over two days,
+and never believed to take more than 30 %."""
 
 GAIN_TIME_S = 12 * 3600.0
 """Time constant of learning how well the emitters really give off heat."""

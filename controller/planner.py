@@ -15,7 +15,6 @@ from pydantic import TypeAdapter
 from controller.clock import Clock
 from mpc.plan import NotSolved, Plan, PlanRequest, PlanResult, Solved
 from mpc.rules import heating_curve_plan
-from mpc.solver import solve
 
 log = logging.getLogger(__name__)
 
@@ -31,11 +30,18 @@ class Planner(Protocol):
     def close(self) -> None: ...
 
 
+def solve_request(request: PlanRequest) -> PlanResult:
+    """`mpc.solver.solve`, imported by whoever solves: the service itself stays small without it."""
+    from mpc.solver import solve
+
+    return solve(request)
+
+
 class InlinePlanner:
     """Solves in this process; for simulations, where time stands still meanwhile."""
 
     async def solve(self, request: PlanRequest) -> PlanResult:
-        return solve(request)
+        return solve_request(request)
 
     def close(self) -> None:
         return None
@@ -50,7 +56,7 @@ class WorkerPlanner:
         self._pool = ProcessPool(max_workers=1, context=context)
 
     async def solve(self, request: PlanRequest) -> PlanResult:
-        future = self._pool.schedule(solve, args=[request], timeout=self._deadline_s)
+        future = self._pool.schedule(solve_request, args=[request], timeout=self._deadline_s)
         try:
             result: PlanResult = await asyncio.wrap_future(future)
         except (TimeoutError, FutureTimeoutError):

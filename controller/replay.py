@@ -10,14 +10,13 @@ from datetime import datetime
 from controller.config import HouseConfig
 from controller.guard import Memory, remember
 from controller.model import house_model
-from controller.planner import PLAN, REQUEST
+from controller.planner import PLAN, REQUEST, solve_request
 from controller.recorder import Recorder
 from controller.records import StepRecord
 from controller.stages import Stages, previous_of, settings_of
 from controller.step import machine
 from drivers.api import Knob
 from mpc.plan import Plan, Solved
-from mpc.solver import solve
 
 TOLERANCE = 1e-9
 """Across architectures and library builds; on the recording machine the difference is zero."""
@@ -142,6 +141,6 @@ def replan(recorder: Recorder) -> Iterator[Replanned]:
     }
     for text in recorder.contents("request"):
         request = REQUEST.validate_json(text)
-        result = solve(request)
+        result = solve_request(request)
         cost = result.plan.cost if isinstance(result, Solved) else None
         yield Replanned(request.made_at, costs.get(request.made_at), cost)
