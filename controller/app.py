@@ -27,6 +27,7 @@ from controller.store import Store
 from drivers.api import (
     Device,
     HeatPump,
+    Knob,
     Maturity,
     Now,
     OnSilence,
@@ -156,6 +157,11 @@ def may_write(config: HouseConfig, pump: HeatPump) -> bool:
     return True
 
 
+def heat_knob(config: HouseConfig) -> Knob | None:
+    """The knob a service with this configuration steers heat with. Raises `ConfigurationError`."""
+    return choose_knob(load_profile(config.heat_pump.profile).knobs, config.heat_pump.capability)
+
+
 def assemble(
     config: HouseConfig,
     outside: Outside,
@@ -173,7 +179,7 @@ def assemble(
         raise ConfigurationError(
             f"heat_pump.knob: no knob {config.heat_pump.knob!r} for heat (the pump has {have})"
         )
-    recorder.keep("config", config.model_dump_json(by_alias=True), clock.now())
+    config_hash = recorder.keep("config", config.model_dump_json(by_alias=True), clock.now())
     control = config.control
     return Loop(
         Parts(
@@ -196,6 +202,7 @@ def assemble(
             recorder=recorder,
             clock=clock,
             stale_s=_stale_s(config),
+            config_hash=config_hash,
         )
     )
 

@@ -1,43 +1,32 @@
 """The command line: verbs and words, no logic. Other packages add verbs by entry points."""
 
 import asyncio
-import json
 import logging
 import signal
 import sys
-import tomllib
-from enum import IntEnum
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from controller import app as service
 from controller.clock import WallClock
-from controller.config import (
-    ConfigError,
-    HouseConfig,
-    effective_values,
-    parse_config,
-    parse_duration,
-)
+from controller.config import HouseConfig, effective_values, parse_duration
 from controller.owner import ask
 from controller.snapshot import Measured, Reading
+from controller.terminal import (
+    DEFAULT_CONFIG,
+    AsJson,
+    ConfigPath,
+    Exit,
+    fail,
+    load,
+    out,
+    show_json,
+)
 from drivers.errors import ConfigurationError
-
-
-class Exit(IntEnum):
-    """Exit codes of every verb."""
-
-    OK = 0
-    FAILED = 1  # it ran, and the answer is no: differences found, hand-back incomplete
-    USAGE = 2  # the command line is wrong
-    CONFIG = 3  # the configuration is wrong
-    NO_SERVICE = 4  # no service answers on the owner's channel
-
 
 app = typer.Typer(
     name="heatherd",
@@ -47,41 +36,11 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-out = Console()
-err = Console(stderr=True)
-
-ConfigPath = Annotated[Path, typer.Option("-c", "--config", help="configuration of the house")]
-AsJson = Annotated[bool, typer.Option("--json", help="machine-readable output")]
 For = Annotated[
     str | None, typer.Option("--for", help='how long, such as "3 h"; default: until changed')
 ]
 READ_PATIENCE_S = 5.0
 """How long `check --read` listens for messages of the broker."""
-DEFAULT_CONFIG = Path("/etc/heatherd/house.toml")
-
-
-def load(path: Path) -> HouseConfig:
-    """The configuration in a file, or a message and exit code 3."""
-    try:
-        return parse_config(tomllib.loads(path.read_text(encoding="utf-8")))
-    except OSError as error:
-        fail(f"{path}: {error.strerror}")
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        fail(f"{path}: not valid TOML: {error}")
-    except ConfigError as error:
-        fail("\n".join(f"{path}: {line}" for line in str(error).splitlines()))
-    raise AssertionError("unreachable")
-
-
-def show_json(value: object) -> None:
-    """Print one JSON document on standard output."""
-    sys.stdout.write(json.dumps(value) + "\n")
-
-
-def fail(message: str, code: Exit = Exit.CONFIG) -> None:
-    """Say what is wrong and leave."""
-    err.print(message, style="red", markup=False, highlight=False, soft_wrap=True)
-    raise typer.Exit(code)
 
 
 @app.command(epilog="Example: heatherd run -c house.toml")
@@ -127,7 +86,6 @@ def check(
         writing = service.may_write(settings, outside.pump)
     except ConfigurationError as error:
         fail(f"{config}: {error}")
-        return
     signals: dict[str, str] = {}
     if read:
         snapshot = asyncio.run(service.read_once(outside, WallClock(), patience_s=READ_PATIENCE_S))
@@ -157,7 +115,6 @@ def _ask(config: Path, request: dict[str, Any]) -> dict[str, Any]:
         answer = asyncio.run(ask(path, request))
     except OSError as error:
         fail(f"no service answers on {path}: {error.strerror or error}", Exit.NO_SERVICE)
-        return {}
     if not answer.pop("ok"):
         fail(str(answer.get("error")), Exit.USAGE)
     return answer
@@ -175,7 +132,6 @@ def _seconds(duration: str | None) -> float | None:
         return None if duration is None else parse_duration(duration)
     except ValueError as error:
         fail(f"--for: {error}", Exit.USAGE)
-    return None
 
 
 @app.command(epilog="Example: heatherd status --json")
@@ -257,7 +213,6 @@ def release(
             )
         except ConfigurationError as error:
             fail(str(error))
-            return
         answer = {"handed_back": free, "released": not once}
     free = bool(answer["handed_back"])
     sentence = "The pump is on its own control." if free else "The pump could not be reached yet."

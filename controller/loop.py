@@ -45,6 +45,7 @@ class Parts:
     recorder: Recorder
     clock: Clock
     stale_s: Mapping[Signal, float]
+    config_hash: str  # names the settings among the records
 
 
 class Loop:
@@ -132,6 +133,7 @@ class Loop:
             notes=tuple(text for text in (note, *p.forecasts.known.notes) if text is not None),
             plan_time_ms=None if news is None else round(news.took_ms, 1),
             not_solved=news is not None and isinstance(news.result, NotSolved),
+            config_hash=p.config_hash,
         )
         p.recorder.append(record)
         self._before = record

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from controller.records import RecordError, StepRecord, content_hash, from_json, to_json
 
@@ -26,8 +27,60 @@ CREATE TABLE IF NOT EXISTS content (
 """
 
 
-class Recorder:
-    """Appends what happened; reads it again for replay and KPIs."""
+class Records:
+    """Reads what was recorded; changes nothing. Raises `RecordError` for what cannot be read."""
+
+    def __init__(self, path: Path) -> None:
+        if not path.is_file():
+            raise RecordError(f"there are no records at {path}")
+        try:
+            self._db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
+        except sqlite3.Error as error:
+            raise RecordError(f"{path} cannot be read: {error}") from error
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+    def count(self) -> int:
+        """How many cycles were recorded."""
+        return int(self._rows("SELECT count(*) FROM step")[0][0])
+
+    def records(self) -> Iterator[StepRecord]:
+        """All records in order of time; an error names the unreadable one."""
+        for (at,) in self._rows("SELECT at FROM step ORDER BY at"):
+            ((text,),) = self._rows("SELECT record FROM step WHERE at = ?", at)
+            try:
+                yield from_json(text)
+            except RecordError as error:
+                raise RecordError(f"record of {at}: {error}") from error
+
+    def content(self, name: str) -> str | None:
+        """A text kept under its hash."""
+        return self._first("SELECT body FROM content WHERE hash = ?", name)
+
+    def contents(self, kind: str) -> Iterator[str]:
+        """All texts of a kind in order of time."""
+        for (body,) in self._rows("SELECT body FROM content WHERE kind = ? ORDER BY at", kind):
+            yield _text(body)
+
+    def latest(self, kind: str) -> str | None:
+        """The newest text of a kind."""
+        return self._first("SELECT body FROM content WHERE kind = ? ORDER BY at DESC LIMIT 1", kind)
+
+    def _first(self, query: str, value: str) -> str | None:
+        rows = self._rows(query, value)
+        return _text(rows[0][0]) if rows else None
+
+    def _rows(self, query: str, *values: str) -> list[tuple[Any, ...]]:
+        try:
+            return self._db.execute(query, values).fetchall()
+        except sqlite3.Error as error:
+            raise RecordError(f"the records cannot be read: {error}") from error
+
+
+class Recorder(Records):
+    """Appends what happened."""
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -66,28 +119,9 @@ class Recorder:
         except sqlite3.Error as error:
             log.error("records wait in memory (%d): %s", len(self._waiting), error)
 
-    def records(self) -> Iterator[StepRecord]:
-        """All records in order of time; raises `RecordError` naming the first unreadable one."""
-        for at, text in self._db.execute("SELECT at, record FROM step ORDER BY at"):
-            try:
-                yield from_json(text)
-            except RecordError as error:
-                raise RecordError(f"record of {at}: {error}") from error
 
-    def content(self, name: str) -> str | None:
-        """A text kept under its hash."""
-        row = self._db.execute("SELECT body FROM content WHERE hash = ?", (name,)).fetchone()
-        return None if row is None else zlib.decompress(row[0]).decode()
-
-    def contents(self, kind: str) -> Iterator[str]:
-        """All texts of a kind in order of time."""
-        rows = self._db.execute("SELECT body FROM content WHERE kind = ? ORDER BY at", (kind,))
-        for (body,) in rows.fetchall():
-            yield zlib.decompress(body).decode()
-
-    def latest(self, kind: str) -> str | None:
-        """The newest text of a kind."""
-        row = self._db.execute(
-            "SELECT body FROM content WHERE kind = ? ORDER BY at DESC LIMIT 1", (kind,)
-        ).fetchone()
-        return None if row is None else zlib.decompress(row[0]).decode()
+def _text(body: bytes) -> str:
+    try:
+        return zlib.decompress(body).decode()
+    except (zlib.error, UnicodeDecodeError, TypeError) as error:
+        raise RecordError(f"a kept text cannot be read: {error}") from error

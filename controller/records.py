@@ -47,6 +47,7 @@ class StepRecord:
     notes: tuple[str, ...]  # what fell back to what
     plan_time_ms: float | None  # of a plan that arrived in this cycle
     not_solved: bool  # a plan failed in this cycle
+    config_hash: str | None = None  # of the settings the run was made with
 
     @property
     def at(self) -> datetime:
@@ -86,6 +87,7 @@ def to_json(record: StepRecord) -> str:
         "notes": list(record.notes),
         "plan_ms": record.plan_time_ms,
         "not_solved": record.not_solved,
+        "config": record.config_hash,
     }  # fmt: skip
     return json.dumps(body, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
@@ -124,6 +126,7 @@ def _record_in(body: Mapping[str, Any]) -> StepRecord:
         notes=tuple(body["notes"]),
         plan_time_ms=body["plan_ms"],
         not_solved=body["not_solved"],
+        config_hash=body["config"],
     )
 
 

@@ -12,8 +12,9 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
-from controller.cli import Exit, add_verbs_of_other_packages, app
+from controller.cli import add_verbs_of_other_packages, app
 from controller.config import HouseConfig
+from controller.terminal import Exit
 from docs.cli_page import cli_page
 from docs.configuration_page import configuration_page
 from docs.devices_page import devices_page
