@@ -8,7 +8,7 @@ from controller.snapshot import Snapshot
 from drivers.api import OperatingState, Signal
 from mpc import estimator
 from mpc.building import Emitter, heat_for_flow
-from mpc.heat_pump import cop, source_for
+from mpc.heat_pump import capacity_w, cop, part_load_gain, source_for
 from mpc.plan import Estimate
 
 ROOM_STD_K = 0.15
@@ -60,8 +60,8 @@ class Belief:
 def delivered_heat_w(snapshot: Snapshot, model: HouseModel) -> float | None:
     """Heat into the rooms by measurement, None when nothing tells.
 
-    Measured heat first; else electricity above standby times the COP of the map. Hot water and
-    defrosting give the house nothing.
+    Measured heat first; else electricity above standby times the COP of the map at this load. Hot
+    water and defrosting give the house nothing.
     """
     if snapshot.operating_state in (OperatingState.DHW, OperatingState.DEFROST):
         return 0.0
@@ -79,7 +79,9 @@ def delivered_heat_w(snapshot: Snapshot, model: HouseModel) -> float | None:
         return 0.0 if snapshot.compressor_on is False else None
     net_w = max(power_w - model.heat_pump.standby_w, 0.0)
     source_c = source_for(model.heat_pump, outdoor_c)
-    return net_w * float(cop(model.heat_pump, source_c, flow_c))
+    full_load_w = net_w * float(cop(model.heat_pump, source_c, flow_c))
+    load_frac = full_load_w / float(capacity_w(model.heat_pump, source_c, flow_c))
+    return full_load_w * float(part_load_gain(source_c, flow_c, load_frac))
 
 
 def first_belief(snapshot: Snapshot, model: HouseModel, restored: Belief | None) -> Belief:
