@@ -14,6 +14,7 @@ from rich.table import Table
 from controller import app as service
 from controller.clock import WallClock
 from controller.config import HouseConfig, effective_values, parse_duration
+from controller.history import add_history_verbs
 from controller.owner import ask
 from controller.snapshot import Measured, Reading
 from controller.terminal import (
@@ -224,6 +225,9 @@ def release(
 def resume(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
     """End a release and every timed wish."""
     _tell(_ask(config, {"verb": "resume"}), as_json, "heatherd steers again.")
+
+
+add_history_verbs(app)
 
 
 def add_verbs_of_other_packages() -> None:

@@ -42,9 +42,11 @@ class Records:
         """Close the file."""
         self._db.close()
 
-    def count(self) -> int:
-        """How many cycles were recorded."""
-        return int(self._rows("SELECT count(*) FROM step")[0][0])
+    def count(self, kind: str | None = None) -> int:
+        """How many cycles were recorded, or how many texts of a kind."""
+        if kind is None:
+            return int(self._rows("SELECT count(*) FROM step")[0][0])
+        return int(self._rows("SELECT count(*) FROM content WHERE kind = ?", kind)[0][0])
 
     def records(self) -> Iterator[StepRecord]:
         """All records in order of time; an error names the unreadable one."""

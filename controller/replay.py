@@ -3,15 +3,17 @@
 The plan is an input, so a replay needs no solver; `replan` asks the solver again and compares.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
+
+from pydantic import ValidationError
 
 from controller.config import HouseConfig
 from controller.guard import Memory, remember
 from controller.model import house_model
 from controller.planner import PLAN, REQUEST, solve_request
-from controller.recorder import Recorder
+from controller.recorder import Records
 from controller.records import StepRecord
 from controller.stages import Stages, previous_of, settings_of
 from controller.step import machine
@@ -45,37 +47,64 @@ class Replanned:
     replanned_cost: float | None  # None: it cannot be solved now
 
 
-def recorded_config(recorder: Recorder) -> HouseConfig:
+def recorded_config(records: Records) -> HouseConfig:
     """The newest configuration among the records."""
-    text = recorder.latest("config")
+    text = records.latest("config")
     if text is None:
         raise ReplayError("there is no configuration among the records")
-    return HouseConfig.model_validate_json(text)
+    return _config(text)
 
 
 def replay(
-    recorder: Recorder, config: HouseConfig, knob: Knob | None
+    records: Records, knob_of: Callable[[HouseConfig], Knob | None]
 ) -> Iterator[Difference | None]:
-    """For every recorded step: None when all stages agree, else the first difference."""
-    stages = Stages(config, house_model(config), machine(config, knob))
-    plans: dict[str, Plan] = {}
+    """For every recorded step: None when all stages agree, else the first difference.
+
+    Each step runs under the settings it was made with; `knob_of` tells the pump's knob for heat.
+    Raises `ReplayError` or `RecordError` when something the steps build on is gone.
+    """
+    stages: Stages | None = None
+    plan: Plan | None = None
     before: StepRecord | None = None
-    for record in recorder.records():
-        plan = _plan(recorder, plans, record.plan_hash)
+    for record in records.records():
+        if stages is None or before is None or record.config_hash != before.config_hash:
+            stages = _stages(records, record, knob_of)
+        if before is None or record.plan_hash != before.plan_hash:
+            plan = _plan(records, record.plan_hash)
         yield _step(stages, before if record.continues else None, record, plan)
         before = record
 
 
-def _plan(recorder: Recorder, plans: dict[str, Plan], name: str | None) -> Plan | None:
+def _stages(
+    records: Records, record: StepRecord, knob_of: Callable[[HouseConfig], Knob | None]
+) -> Stages:
+    if record.config_hash is None:
+        raise ReplayError(f"the record of {record.at} does not name its settings")
+    config = _config(_kept(records, "settings", record.config_hash))
+    return Stages(config, house_model(config), machine(config, knob_of(config)))
+
+
+def _plan(records: Records, name: str | None) -> Plan | None:
     if name is None:
         return None
-    if name not in plans:
-        text = recorder.content(name)
-        if text is None:
-            raise ReplayError(f"plan {name} is not among the records")
-        plans.clear()  # plans follow each other: one at a time is enough
-        plans[name] = PLAN.validate_json(text)
-    return plans[name]
+    try:
+        return PLAN.validate_json(_kept(records, "plan", name))
+    except ValidationError as error:
+        raise ReplayError(f"plan {name} cannot be read: {error}") from error
+
+
+def _config(text: str) -> HouseConfig:
+    try:
+        return HouseConfig.model_validate_json(text)
+    except ValidationError as error:
+        raise ReplayError(f"the recorded settings cannot be read: {error}") from error
+
+
+def _kept(records: Records, kind: str, name: str) -> str:
+    text = records.content(name)
+    if text is None:
+        raise ReplayError(f"{kind} {name} is not among the records")
+    return text
 
 
 def _step(
@@ -132,14 +161,14 @@ def same(left: object, right: object) -> bool:
     return left == right
 
 
-def replan(recorder: Recorder) -> Iterator[Replanned]:
+def replan(records: Records) -> Iterator[Replanned]:
     """Every recorded request solved again, beside the plan that was made from it then."""
-    costs = {
-        plan.made_at: plan.cost
-        for plan in map(PLAN.validate_json, recorder.contents("plan"))
-        if plan.source == "mpc"
-    }
-    for text in recorder.contents("request"):
+    costs: dict[datetime, float] = {}
+    for text in records.contents("plan"):
+        plan = PLAN.validate_json(text)
+        if plan.source == "mpc":
+            costs[plan.made_at] = plan.cost
+    for text in records.contents("request"):
         request = REQUEST.validate_json(text)
         result = solve_request(request)
         cost = result.plan.cost if isinstance(result, Solved) else None
