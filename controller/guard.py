@@ -4,6 +4,7 @@ A fold over small rules. Each rule may narrow what is wanted, and says why; none
 forecast. Refusing means that nothing is asked of the pump: it returns to its own control.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -56,7 +57,7 @@ class Memory:
     """What the guard remembers: the measured compressor and the last settings it let through."""
 
     compressor_on: bool | None = None
-    since: datetime | None = None  # of the last change of the compressor that was seen
+    since: datetime | None = None  # of its last change that was seen, or of the first look at it
     settings: Settings | None = None
 
 
@@ -110,12 +111,15 @@ Rule: TypeAlias = Callable[[Draft, Situation], Draft]
 
 
 def remember(memory: Memory, snapshot: Snapshot) -> Memory:
-    """Follow the measured compressor; an unmeasured moment changes nothing."""
+    """Follow the measured compressor; an unmeasured moment changes nothing.
+
+    The first look counts as a change: a controller that has just started cannot know how long the
+    compressor has run or rested, and must not cut that short.
+    """
     on = snapshot.compressor_on
     if on is None or on == memory.compressor_on:
         return memory
-    known = memory.compressor_on is not None
-    return replace(memory, compressor_on=on, since=snapshot.at if known else None)
+    return replace(memory, compressor_on=on, since=snapshot.at)
 
 
 def judge(wanted: Wanted, snapshot: Snapshot, memory: Memory, limits: Limits) -> Verdict:
@@ -131,6 +135,14 @@ def judge(wanted: Wanted, snapshot: Snapshot, memory: Memory, limits: Limits) ->
     if draft.reasons:
         return Altered(draft.settings, draft.reasons)
     return Allowed(draft.settings)
+
+
+def _only_numbers(draft: Draft, _situation: Situation) -> Draft:
+    """No limit holds a NaN: every comparison with it is false."""
+    odd = next((c for c, value in draft.settings.items() if not math.isfinite(value)), None)
+    if odd is None:
+        return draft
+    return draft.because(f"{odd} {draft.settings[odd]} is not a number", refused=True)
 
 
 def _pump_must_answer(draft: Draft, situation: Situation) -> Draft:
@@ -183,8 +195,19 @@ def _minimum_times(draft: Draft, situation: Situation) -> Draft:
     )
 
 
+def _defrost_freezes(draft: Draft, situation: Situation) -> Draft:
+    """Flow temperature means nothing while the pump defrosts: keep what was asked before."""
+    if situation.snapshot.operating_state is not OperatingState.DEFROST:
+        return draft
+    before = situation.memory.settings
+    if before is None or before == draft.settings:
+        return draft
+    return draft.because("the pump is defrosting", settings=before)
+
+
 def _frost_comes_first(draft: Draft, situation: Situation) -> Draft:
-    """A cold house is heated at any cost; the pump's own pause still protects the compressor."""
+    """A cold house is heated at any cost, also while the pump says it defrosts: a stuck signal must
+    not freeze it. The pump's own pause still protects the compressor."""
     room_c = situation.snapshot.value(Signal.ROOM_C)
     limits = situation.limits
     if room_c is None or room_c > limits.frost_c or limits.frost_value is None:
@@ -194,16 +217,6 @@ def _frost_comes_first(draft: Draft, situation: Situation) -> Draft:
         settings=_with_heat(draft, limits, limits.frost_value),
         run=True,
     )
-
-
-def _defrost_freezes(draft: Draft, situation: Situation) -> Draft:
-    """Flow temperature means nothing while the pump defrosts: keep what was asked before."""
-    if situation.snapshot.operating_state is not OperatingState.DEFROST:
-        return draft
-    before = situation.memory.settings
-    if before is None or before == draft.settings:
-        return draft
-    return draft.because("the pump is defrosting", settings=before)
 
 
 def _flow_within_limits(draft: Draft, situation: Situation) -> Draft:
@@ -235,6 +248,12 @@ def _within_the_knob(draft: Draft, situation: Situation) -> Draft:
     value = draft.settings[knob.capability]
     low = knob.minimum if knob.safe_minimum is None else max(knob.minimum, knob.safe_minimum)
     high = knob.maximum if knob.safe_maximum is None else min(knob.maximum, knob.safe_maximum)
+    if knob.capability is Capability.FLOW_SETPOINT:
+        high = min(high, situation.limits.flow_max_c)
+    if low > high:
+        return draft.because(
+            f"{knob.capability} starts at {low:g}, above the limit of {high:g}", refused=True
+        )
     bounded = min(max(value, low), high)
     if bounded == value:
         return draft
@@ -251,13 +270,14 @@ def _with_heat(draft: Draft, limits: Limits, value: float | None) -> Settings:
 
 
 RULES: tuple[Rule, ...] = (
+    _only_numbers,
     _pump_must_answer,
     _alarm_frees_the_pump,
     _room_must_be_known,
     _not_too_warm,
     _minimum_times,
-    _frost_comes_first,
     _defrost_freezes,
+    _frost_comes_first,
     _flow_within_limits,
     _power_within_limits,
     _within_the_knob,

@@ -1,0 +1,428 @@
+"""The guard: every rule by itself, and the laws that hold for all of them together."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from controller.guard import (
+    Allowed,
+    Altered,
+    Limits,
+    Memory,
+    Refused,
+    Verdict,
+    Wanted,
+    judge,
+    remember,
+)
+from controller.snapshot import Missing, Reading, Snapshot
+from drivers.api import Capability, Knob, OperatingState, Signal, WriteClass
+
+AT = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
+FLOW, OFFSET, ROOM, POWER = (
+    Capability.FLOW_SETPOINT,
+    Capability.CURVE_OFFSET,
+    Capability.ROOM_SETPOINT,
+    Capability.POWER_LIMIT,
+)
+FLOW_KNOB = Knob(
+    capability=FLOW,
+    point="flow",
+    minimum=15.0,
+    maximum=65.0,
+    resolution=0.1,
+    write_class=WriteClass.VOLATILE,
+)
+OFFSET_KNOB = Knob(
+    capability=OFFSET,
+    point="offset",
+    minimum=-10.0,
+    maximum=10.0,
+    resolution=1.0,
+    write_class=WriteClass.PERSISTENT,
+    safe_minimum=-3.0,
+    safe_maximum=5.0,
+)
+LIMITS = Limits(
+    knob=FLOW_KNOB,
+    rest_value=15.0,
+    run_value=28.0,
+    frost_value=50.0,
+    flow_max_c=50.0,
+    power_max_w=4000.0,
+    minimum_run_s=600.0,
+    minimum_off_s=900.0,
+    frost_c=8.0,
+    room_max_c=26.0,
+)
+HEALTHY = {Signal.FLOW_C: 35.0, Signal.ROOM_C: 21.0, Signal.COMPRESSOR_HZ: 40.0, Signal.ALARM: 0.0}
+
+
+def snapshot(values: Mapping[Signal, float] = HEALTHY, at: datetime = AT) -> Snapshot:
+    return Snapshot(at, {signal: Reading(value, at) for signal, value in values.items()})
+
+
+def heat(value: float, capability: Capability = FLOW) -> Wanted:
+    return Wanted({capability: value}, True, 3000.0, "mpc", "heat")
+
+
+def rest(value: float = 15.0, capability: Capability = FLOW) -> Wanted:
+    return Wanted({capability: value}, False, 0.0, "mpc", "rest")
+
+
+def verdict_on(wanted: Wanted, *, limits: Limits = LIMITS, **changes: float) -> Verdict:
+    values = {**HEALTHY, **{Signal(name): value for name, value in changes.items()}}
+    return judge(wanted, snapshot(values), Memory(), limits)
+
+
+def test_what_keeps_all_bounds_passes_unchanged() -> None:
+    assert verdict_on(heat(35.0)) == Allowed({FLOW: 35.0})
+
+
+def test_wanting_nothing_is_refused_with_its_own_reason() -> None:
+    wanted = Wanted({}, None, None, "none", "there is no plan for now")
+    assert verdict_on(wanted) == Refused(("there is no plan for now",))
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+@pytest.mark.parametrize("capability", [FLOW, OFFSET])
+def test_what_is_no_number_is_never_asked(capability: Capability, value: float) -> None:
+    verdict = verdict_on(heat(value, capability))
+    assert isinstance(verdict, Refused)
+    assert f"{capability} {value} is not a number" in verdict.reasons
+
+
+def test_a_pump_that_does_not_answer_is_asked_nothing() -> None:
+    seen = dict(snapshot().signals)
+    seen[Signal.FLOW_C] = Missing("no answer within 3 s", AT)
+    verdict = judge(heat(35.0), Snapshot(AT, seen), Memory(), LIMITS)
+    assert verdict == Refused(("the pump's flow temperature is unknown: no answer within 3 s",))
+
+
+def test_an_alarm_frees_the_pump() -> None:
+    assert verdict_on(heat(35.0), alarm=162.0) == Refused(("the pump reports alarm 162",))
+
+
+def test_a_pump_without_an_alarm_register_is_steered() -> None:
+    values = {signal: value for signal, value in HEALTHY.items() if signal is not Signal.ALARM}
+    assert judge(heat(35.0), snapshot(values), Memory(), LIMITS) == Allowed({FLOW: 35.0})
+
+
+def test_without_a_room_temperature_nothing_is_asked() -> None:
+    values = {signal: value for signal, value in HEALTHY.items() if signal is not Signal.ROOM_C}
+    verdict = judge(heat(35.0), snapshot(values), Memory(), LIMITS)
+    assert verdict == Refused(("no room temperature: no device delivers it",))
+
+
+def test_a_room_at_its_limit_gets_no_more_heat() -> None:
+    verdict = verdict_on(heat(35.0), room_c=26.0)
+    assert verdict == Altered({FLOW: 15.0}, ("room 26.0 °C is at its limit of 26.0 °C",))
+
+
+@pytest.mark.parametrize("run", [False, None])
+def test_a_warm_room_is_no_reason_to_change_a_rest(run: bool | None) -> None:
+    wanted = replace(rest(), run=run)
+    assert verdict_on(wanted, room_c=27.0) == Allowed({FLOW: 15.0})
+
+
+def test_a_zero_room_temperature_is_a_reading_and_cold() -> None:
+    verdict = verdict_on(rest(), room_c=0.0)
+    assert verdict == Altered({FLOW: 50.0}, ("room 0.0 °C is at the frost floor of 8.0 °C",))
+
+
+@pytest.mark.parametrize(
+    ("on", "wanted", "minutes", "expected"),
+    [
+        (True, rest(), 4, Altered({FLOW: 28.0}, ("the compressor has run 4 of 10 min",))),
+        (True, rest(), 10, Allowed({FLOW: 15.0})),
+        (True, heat(35.0), 4, Allowed({FLOW: 35.0})),
+        (False, heat(35.0), 14, Altered({FLOW: 15.0}, ("the compressor has rested 14 of 15 min",))),
+        (False, heat(35.0), 15, Allowed({FLOW: 35.0})),
+        (False, rest(), 1, Allowed({FLOW: 15.0})),
+        (True, replace(rest(), run=None), 1, Allowed({FLOW: 15.0})),
+    ],
+)
+def test_run_and_off_times_count_from_the_measured_compressor(
+    on: bool, wanted: Wanted, minutes: int, expected: Verdict
+) -> None:
+    memory = Memory(on, AT - timedelta(minutes=minutes))
+    assert judge(wanted, snapshot(), memory, LIMITS) == expected
+
+
+def test_without_a_safe_value_the_setting_stays_but_the_reason_is_told() -> None:
+    memory = Memory(compressor_on=True, since=AT)
+    verdict = judge(rest(), snapshot(), memory, replace(LIMITS, run_value=None))
+    assert verdict == Altered({FLOW: 15.0}, ("the compressor has run 0 of 10 min",))
+
+
+def test_frost_beats_the_off_time_the_warm_limit_and_a_stuck_defrost() -> None:
+    values = {**HEALTHY, Signal.ROOM_C: 7.9, Signal.OPERATING_STATE: float(OperatingState.DEFROST)}
+    memory = Memory(compressor_on=False, since=AT, settings={FLOW: 15.0})
+    limits = replace(LIMITS, room_max_c=5.0)
+    verdict = judge(heat(20.0), snapshot(values), memory, limits)
+    assert isinstance(verdict, Altered)
+    assert verdict.settings == {FLOW: 50.0}
+    assert verdict.reasons[-1] == "room 7.9 °C is at the frost floor of 8.0 °C"
+
+
+@pytest.mark.parametrize("hidden", [Signal.FLOW_C, Signal.ALARM])
+def test_frost_yields_only_to_an_alarm_or_a_silent_pump(hidden: Signal) -> None:
+    seen = dict(snapshot({**HEALTHY, Signal.ROOM_C: 3.0}).signals)
+    seen[hidden] = Reading(5.0, AT) if hidden is Signal.ALARM else Missing("unplugged", AT)
+    assert isinstance(judge(rest(), Snapshot(AT, seen), Memory(), LIMITS), Refused)
+
+
+def test_a_pump_without_a_frost_value_keeps_the_wish() -> None:
+    assert verdict_on(rest(), limits=replace(LIMITS, frost_value=None), room_c=7.0) == Allowed(
+        {FLOW: 15.0}
+    )
+
+
+@pytest.mark.parametrize("signal", [Signal.OPERATING_STATE, Signal.DEFROSTING])
+def test_a_defrost_freezes_what_was_asked_before(signal: Signal) -> None:
+    code = 1.0 if signal is Signal.DEFROSTING else float(OperatingState.DEFROST)
+    memory = Memory(settings={FLOW: 38.0})
+    verdict = judge(heat(30.0), snapshot({**HEALTHY, signal: code}), memory, LIMITS)
+    assert verdict == Altered({FLOW: 38.0}, ("the pump is defrosting",))
+
+
+@pytest.mark.parametrize("before", [None, {FLOW: 30.0}])
+def test_a_defrost_without_an_earlier_setting_changes_nothing(
+    before: Mapping[Capability, float] | None,
+) -> None:
+    values = {**HEALTHY, Signal.DEFROSTING: 1.0}
+    verdict = judge(heat(30.0), snapshot(values), Memory(settings=before), LIMITS)
+    assert verdict == Allowed({FLOW: 30.0})
+
+
+def test_a_frozen_setting_still_keeps_the_flow_limit() -> None:
+    memory = Memory(settings={FLOW: 60.0})
+    verdict = judge(heat(30.0), snapshot({**HEALTHY, Signal.DEFROSTING: 1.0}), memory, LIMITS)
+    assert isinstance(verdict, Altered)
+    assert verdict.settings == {FLOW: 50.0}
+
+
+def test_hot_water_is_cut_to_the_flow_limit() -> None:
+    verdict = verdict_on(heat(58.0))
+    assert verdict == Altered(
+        {FLOW: 50.0}, ("flow set-point 58.0 °C is above the limit of 50.0 °C",)
+    )
+
+
+@pytest.mark.parametrize(
+    ("limit_w", "asked_w", "expected_w"),
+    [(4000.0, 5000.0, 4000.0), (4000.0, 3000.0, 3000.0), (None, 5000.0, 5000.0)],
+)
+def test_power_is_cut_to_its_bound(
+    limit_w: float | None, asked_w: float, expected_w: float
+) -> None:
+    verdict = verdict_on(heat(asked_w, POWER), limits=replace(LIMITS, power_max_w=limit_w))
+    assert not isinstance(verdict, Refused)
+    assert verdict.settings == {POWER: expected_w}
+
+
+@pytest.mark.parametrize(("asked", "expected"), [(9.0, 5.0), (-9.0, -3.0), (2.0, 2.0)])
+def test_a_stored_setting_stays_where_the_house_can_live_with_it(
+    asked: float, expected: float
+) -> None:
+    verdict = verdict_on(heat(asked, OFFSET), limits=replace(LIMITS, knob=OFFSET_KNOB))
+    assert not isinstance(verdict, Refused)
+    assert verdict.settings == {OFFSET: expected}
+
+
+def test_a_knob_that_starts_above_the_flow_limit_is_not_used() -> None:
+    limits = replace(LIMITS, knob=replace(FLOW_KNOB, minimum=30.0), flow_max_c=25.0)
+    verdict = verdict_on(heat(40.0), limits=limits)
+    assert isinstance(verdict, Refused)
+    assert verdict.reasons[-1] == "flow_setpoint starts at 30, above the limit of 25"
+
+
+def test_without_a_knob_only_the_limits_count() -> None:
+    assert verdict_on(heat(58.0), limits=replace(LIMITS, knob=None)) == Altered(
+        {FLOW: 50.0}, ("flow set-point 58.0 °C is above the limit of 50.0 °C",)
+    )
+    assert verdict_on(heat(30.0), limits=replace(LIMITS, knob=None), room_c=26.5) == Altered(
+        {FLOW: 30.0}, ("room 26.5 °C is at its limit of 26.0 °C",)
+    )
+
+
+def test_the_first_look_at_the_compressor_starts_its_time() -> None:
+    memory = remember(Memory(), snapshot())
+    assert memory == Memory(compressor_on=True, since=AT)
+    verdict = judge(rest(), snapshot(), memory, LIMITS)
+    assert verdict == Altered({FLOW: 28.0}, ("the compressor has run 0 of 10 min",))
+
+
+def test_memory_follows_changes_only() -> None:
+    memory = Memory(compressor_on=True, since=AT, settings={FLOW: 30.0})
+    later = AT + timedelta(minutes=3)
+    assert remember(memory, snapshot(at=later)) is memory
+    assert remember(memory, Snapshot(later, {})) is memory
+    stopped = snapshot({**HEALTHY, Signal.COMPRESSOR_HZ: 0.0}, later)
+    assert remember(memory, stopped) == Memory(False, later, {FLOW: 30.0})
+
+
+def test_power_tells_the_compressor_where_frequency_is_missing() -> None:
+    assert remember(Memory(), snapshot({Signal.POWER_W: 100.0})).compressor_on is False
+    assert remember(Memory(), snapshot({Signal.POWER_W: 900.0})).compressor_on is True
+
+
+# ---- laws ----------------------------------------------------------------------------------------
+
+values = st.floats(-100.0, 100.0) | st.just(float("nan"))
+temperatures = st.floats(-30.0, 70.0)
+
+
+@st.composite
+def situations(draw: st.DrawFn) -> tuple[Wanted, Snapshot, Memory, Limits]:
+    """Anything the stages before may bring, and devices may say."""
+    knob = draw(st.sampled_from([FLOW_KNOB, OFFSET_KNOB, None]))
+    capability = FLOW if knob is None else knob.capability
+    wishes = draw(
+        st.dictionaries(st.sampled_from([capability, POWER]), values, min_size=1, max_size=2)
+    )
+    readings = {
+        signal: draw(st.none() | strategy)
+        for signal, strategy in {
+            Signal.FLOW_C: temperatures,
+            Signal.ROOM_C: temperatures,
+            Signal.ALARM: st.sampled_from([0.0, 7.0]),
+            Signal.OPERATING_STATE: st.sampled_from([float(state) for state in OperatingState]),
+            Signal.DEFROSTING: st.sampled_from([0.0, 1.0]),
+        }.items()
+    }
+    seen = snapshot({signal: v for signal, v in readings.items() if v is not None})
+    since = draw(st.none() | st.integers(0, 3600).map(lambda s: AT - timedelta(seconds=s)))
+    # what the guard let through before kept the limits then in force; these may be narrower now
+    before = draw(st.none() | st.floats(-100.0, 100.0).map(lambda v: {capability: v}))
+    memory = Memory(draw(st.none() | st.booleans()), since, before)
+    steered = draw(st.floats(-3.0, 60.0))
+    limits = replace(
+        LIMITS,
+        knob=knob,
+        rest_value=draw(st.none() | st.just(steered)),
+        run_value=draw(st.none() | st.just(steered)),
+        frost_value=draw(st.none() | st.just(steered)),
+        flow_max_c=draw(st.floats(10.0, 75.0)),
+        power_max_w=draw(st.none() | st.floats(1.0, 9000.0)),
+    )
+    run = draw(st.none() | st.booleans())
+    return Wanted(wishes, run, None, "mpc", "any"), seen, memory, limits
+
+
+@settings(max_examples=80, deadline=None)
+@given(situations())
+def test_whatever_is_wanted_the_output_keeps_every_bound(
+    case: tuple[Wanted, Snapshot, Memory, Limits],
+) -> None:
+    wanted, seen, memory, limits = case
+    verdict = judge(wanted, seen, memory, limits)
+    if isinstance(verdict, Refused):
+        assert all(verdict.reasons)
+        return
+    assert verdict.settings.get(FLOW, 0.0) <= limits.flow_max_c
+    if limits.power_max_w is not None:
+        assert verdict.settings.get(POWER, 0.0) <= limits.power_max_w
+    knob = limits.knob
+    if knob is not None and knob.capability in verdict.settings:
+        value = verdict.settings[knob.capability]
+        assert knob.minimum <= value <= knob.maximum
+        if knob.safe_minimum is not None and knob.safe_maximum is not None:
+            assert knob.safe_minimum <= value <= knob.safe_maximum
+
+
+@settings(max_examples=80, deadline=None)
+@given(situations())
+def test_judging_the_output_again_changes_nothing_more(
+    case: tuple[Wanted, Snapshot, Memory, Limits],
+) -> None:
+    wanted, seen, memory, limits = case
+    verdict = judge(wanted, seen, memory, limits)
+    if isinstance(verdict, Refused):
+        return
+    again = judge(replace(wanted, settings=verdict.settings), seen, memory, limits)
+    assert not isinstance(again, Refused)
+    assert again.settings == verdict.settings
+
+
+@settings(max_examples=80, deadline=None)
+@given(situations())
+def test_reasons_say_what_was_done_and_nothing_else_is_altered(
+    case: tuple[Wanted, Snapshot, Memory, Limits],
+) -> None:
+    wanted, seen, memory, limits = case
+    match judge(wanted, seen, memory, limits):
+        case Allowed(unchanged):
+            assert unchanged == wanted.settings
+        case Altered(_, reasons) | Refused(reasons):
+            assert reasons
+            assert all(len(reason) > 10 and reason == reason.strip() for reason in reasons)
+
+
+class ObedientCompressor(RuleBasedStateMachine):
+    """A compressor that follows the set-point once it has stood for its reaction time.
+
+    Wishes come in any order and at any spacing; what the pump does is what the guard lets through.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.at = AT
+        self.reaction = timedelta(0)
+        self.on = False
+        self.changed_at: datetime | None = None
+        self.asked = False  # by the last settings that were let through
+        self.asked_at = AT
+        self.memory = Memory()
+        self.too_short: list[str] = []
+
+    @rule(seconds=st.integers(0, 400))
+    def pump_reacts_slower(self, seconds: int) -> None:
+        self.reaction = timedelta(seconds=seconds)
+
+    @rule(
+        run=st.booleans(),
+        flow_c=st.floats(16.0, 60.0),
+        room_c=st.floats(15.0, 30.0),
+        cycles=st.integers(1, 12),
+    )
+    def wish(self, run: bool, flow_c: float, room_c: float, cycles: int) -> None:
+        wanted = heat(flow_c) if run else rest()
+        for _ in range(cycles):
+            self._pass_a_minute()
+            hz = 40.0 if self.on else 0.0
+            seen = snapshot({**HEALTHY, Signal.COMPRESSOR_HZ: hz, Signal.ROOM_C: room_c}, self.at)
+            self.memory = remember(self.memory, seen)
+            verdict = judge(wanted, seen, self.memory, LIMITS)
+            assert not isinstance(verdict, Refused)
+            self.memory = replace(self.memory, settings=verdict.settings)
+            asked = verdict.settings[FLOW] > LIMITS.rest_value
+            if asked != self.asked:
+                self.asked, self.asked_at = asked, self.at
+
+    def _pass_a_minute(self) -> None:
+        end_at = self.at + timedelta(minutes=1)
+        obeys_at = max(self.asked_at + self.reaction, self.at)
+        if self.asked != self.on and obeys_at < end_at:
+            least_s = LIMITS.minimum_run_s if self.on else LIMITS.minimum_off_s
+            if self.changed_at is not None:
+                lasted_s = (obeys_at - self.changed_at).total_seconds()
+                if lasted_s < least_s:
+                    self.too_short.append(f"{'ran' if self.on else 'rested'} {lasted_s} s")
+            self.on, self.changed_at = self.asked, obeys_at
+        self.at = end_at
+
+    @invariant()
+    def every_run_and_every_rest_was_long_enough(self) -> None:
+        assert not self.too_short
+
+
+TestNoWishesBreakRunOrOffTimes = ObedientCompressor.TestCase
+TestNoWishesBreakRunOrOffTimes.settings = settings(
+    max_examples=40, stateful_step_count=25, deadline=None
+)
