@@ -31,7 +31,8 @@ def freeze(
 ) -> Snapshot:
     """Turn observations into a snapshot: what is too old becomes `Missing`, never a number. Pure.
 
-    Where two devices deliver one signal, the first good sample wins.
+    Where two devices deliver one signal, the first good sample wins; where none has one, the reasons
+    of all of them are told.
     """
     signals: dict[Signal, Measured] = {}
     for observation in observations:
@@ -41,6 +42,9 @@ def freeze(
             limit_s = stale_s.get(signal, DEFAULT_STALE_S)
             reason = _why_unusable(answer, at, limit_s)
             if reason is not None:
+                earlier = signals.get(signal)
+                if isinstance(earlier, Missing):
+                    reason = f"{earlier.reason}; {reason}"
                 signals[signal] = Missing(reason, _missing_since(signal, at, before))
             elif isinstance(answer, Sample):
                 signals[signal] = Reading(answer.value, answer.at)
