@@ -1,8 +1,10 @@
 """Small durable state: leases with the owner's originals, wishes, belief. SQLite, fully synced.
 
-What is in here must survive a power cut, because a pump may hold a value of ours for ever.
+What is in here must survive a power cut, because a pump may hold a value of ours for ever. A lease
+that cannot be saved is an error; anything else is worth a word in the log, not the heating.
 """
 
+import logging
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,11 +12,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from controller.estimate import Belief
 from controller.wishes import Wishes
 from drivers.api import Capability
+from drivers.errors import ConfigurationError
+
+log = logging.getLogger(__name__)
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS lease (
@@ -34,20 +39,36 @@ class Lease:
     capability: Capability
     original: float | None  # None: volatile, the device forgets by itself
     written: float
-    written_before: float | None  # ours too: a crash may fall between saving a lease and the write
+    written_before: float | None  # held before, until read back; then what the device made of it
     opened_at: datetime
     written_at: datetime
 
 
+class StoreError(Exception):
+    """The disk does not take what must be kept; the message says why."""
+
+
 class Store:
-    """Durable state of one house."""
+    """Durable state of one house.
+
+    Raises `ConfigurationError` for a damaged file: what it kept cannot be guessed, and taking the
+    pump's present settings for the owner's own might make ours permanent.
+    """
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._db = sqlite3.connect(path, isolation_level=None)
-        self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute("PRAGMA synchronous=FULL")
-        self._db.executescript(_SCHEMA)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._db = sqlite3.connect(path, isolation_level=None)
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute("PRAGMA synchronous=FULL")
+            self._db.executescript(_SCHEMA)
+        except (OSError, sqlite3.OperationalError) as error:
+            raise StoreError(f"{path} cannot be opened: {error}") from error
+        except sqlite3.DatabaseError as error:
+            raise ConfigurationError(
+                f"{path} is damaged ({error}); it kept the pump's own settings: "
+                "check them at the pump, then move the file away"
+            ) from error
 
     def close(self) -> None:
         """Close the file."""
@@ -71,27 +92,35 @@ class Store:
         }
 
     def save_lease(self, lease: Lease) -> None:
-        """Commit before the write it announces."""
-        self._db.execute(
-            "INSERT OR REPLACE INTO lease VALUES (?, ?, ?, ?, ?, ?)",
-            (
-                lease.capability.value,
-                lease.original,
-                lease.written,
-                lease.written_before,
-                lease.opened_at.isoformat(),
-                lease.written_at.isoformat(),
-            ),
+        """Commit before the write it announces. Raises `StoreError`."""
+        row = (
+            lease.capability.value,
+            lease.original,
+            lease.written,
+            lease.written_before,
+            lease.opened_at.isoformat(),
+            lease.written_at.isoformat(),
         )
+        try:
+            self._db.execute("INSERT OR REPLACE INTO lease VALUES (?, ?, ?, ?, ?, ?)", row)
+        except sqlite3.Error as error:
+            raise StoreError(f"the lease cannot be saved: {error}") from error
 
     def drop_lease(self, capability: Capability) -> None:
-        """The knob is the owner's again."""
-        self._db.execute("DELETE FROM lease WHERE capability = ?", (capability.value,))
+        """The knob is the owner's again. A lease too many does no harm at the next start."""
+        try:
+            self._db.execute("DELETE FROM lease WHERE capability = ?", (capability.value,))
+        except sqlite3.Error as error:
+            log.error("the lease of %s cannot be dropped: %s", capability, error)
 
     def wishes(self) -> Wishes:
         """The owner's will as last saved."""
         text = self._get("wishes")
-        return Wishes() if text is None else _WISHES.validate_json(text)
+        try:
+            return Wishes() if text is None else _WISHES.validate_json(text)
+        except ValidationError as error:
+            log.error("stored wishes are unreadable and were dropped: %s", error)
+            return Wishes()
 
     def save_wishes(self, wishes: Wishes) -> None:
         """Keep the owner's will over restarts."""
@@ -100,7 +129,11 @@ class Store:
     def belief(self) -> Belief | None:
         """What was believed of the house when the service last said so."""
         text = self._get("belief")
-        return None if text is None else _BELIEF.validate_json(text)
+        try:
+            return None if text is None else _BELIEF.validate_json(text)
+        except ValidationError as error:
+            log.warning("the stored belief is of another version and was dropped: %s", error)
+            return None
 
     def save_belief(self, belief: Belief) -> None:
         """Keep the belief over restarts."""
@@ -119,7 +152,10 @@ class Store:
         return None if row is None else str(row[0])
 
     def _put(self, key: str, value: str) -> None:
-        self._db.execute("INSERT OR REPLACE INTO state VALUES (?, ?)", (key, value))
+        try:
+            self._db.execute("INSERT OR REPLACE INTO state VALUES (?, ?)", (key, value))
+        except sqlite3.Error as error:
+            log.error("%s cannot be saved: %s", key, error)
 
 
 @contextmanager
