@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from controller.actuation import HeatPath, heat_setting, in_range, rest_setting
 from controller.config import HouseConfig
-from controller.estimate import STANDARD_WINTER_C, Belief, emitter_now
+from controller.estimate import STANDARD_WINTER_C, Belief, delivered_heat_w, emitter_now
 from controller.guard import Limits, Memory, Wanted
 from controller.model import HouseModel
 from controller.snapshot import Snapshot
@@ -26,6 +26,9 @@ SETTLED_AFTER = timedelta(minutes=8)
 
 LOOK_S = 3600.0
 """A running pump is kept for heat planned within this time: a restart costs more than a pause."""
+
+SLOWED_DOWN_FRAC = 1.2
+"""Up to this heat over the one asked for, a pump counts as having slowed down to it."""
 
 COAST_K, COAST_MAX_K = 0.5, 4.0
 """How far below the measured flow a running pump is kept at least, and how far that may lift the
@@ -111,9 +114,10 @@ def decide(
         return Wanted(
             {knob.capability: rest_setting(knob, room_c)}, False, heat_w, plan.source, "rest"
         )
+    asked_w = max(heat_w / belief.heating_share_frac, least_w)
     value = heat_setting(
         knob,
-        max(heat_w / belief.heating_share_frac, least_w),
+        asked_w,
         path=_heat_path(belief, model, memory, snapshot.at),
         snapshot=snapshot,
         current=current,
@@ -121,7 +125,9 @@ def decide(
     if value is None:
         return _nothing("the pump does not show what its curve asks for")
     if running and knob.capability is Capability.FLOW_SETPOINT:
-        value = in_range(knob, _kept_running(value, snapshot))
+        given_w = delivered_heat_w(snapshot, model)
+        if given_w is not None and given_w <= SLOWED_DOWN_FRAC * asked_w:
+            value = in_range(knob, _kept_running(value, snapshot))
     return Wanted({knob.capability: value}, True, heat_w, plan.source, "heat")
 
 
@@ -137,8 +143,8 @@ def _heat_path(belief: Belief, model: HouseModel, memory: Memory, at: datetime) 
 
 
 def _kept_running(setpoint_c: float, snapshot: Snapshot) -> float:
-    """A running pump stops when its flow is well above the set-point; one that shall go on at its
-    lowest speed is asked for little less than it gives, so that it slows down but does not stop."""
+    """A running pump stops when its flow is well above the set-point; one that has slowed down as
+    far as it can and shall go on is asked for little less than it gives."""
     flow_c = snapshot.value(Signal.FLOW_C)
     if flow_c is None or snapshot.operating_state is not OperatingState.HEATING:
         return setpoint_c
