@@ -1,6 +1,7 @@
 """Read all devices at once and freeze what they said into a Snapshot."""
 
 import asyncio
+import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
@@ -31,8 +32,8 @@ def freeze(
 ) -> Snapshot:
     """Turn observations into a snapshot: what is too old becomes `Missing`, never a number. Pure.
 
-    Where two devices deliver one signal, the first good sample wins; where none has one, the reasons
-    of all of them are told.
+    Where two devices deliver one signal, the first good sample wins; where none has one, all
+    reasons are told.
     """
     signals: dict[Signal, Measured] = {}
     for observation in observations:
@@ -54,6 +55,8 @@ def freeze(
 def _why_unusable(answer: Sample | Absent, at: datetime, limit_s: float) -> str | None:
     if isinstance(answer, Absent):
         return answer.reason
+    if not math.isfinite(answer.value):
+        return f"{answer.value} is not a number"
     age_s = (at - answer.at).total_seconds()
     if age_s > limit_s:
         return f"silent for more than {limit_s / 60:.0f} min"

@@ -90,7 +90,7 @@ class ScriptedWorld(MemoryWorld):
         occupants: Occupancy | None = None,
     ) -> None:
         super().__init__(spec, archive, occupants=occupants)
-        self.wire = Wire(self.house.modbus, lambda: self.house.at)
+        self.wire = Wire(self.house.modbus, now=lambda: self.house.at)
         self.house.modbus = self.wire  # type: ignore[assignment]
         self.muted: set[str] = set()
         self.answers: list[dict[str, Any]] = []
@@ -214,6 +214,7 @@ def play(
     outside: Callable[[Outside], Outside] = lambda outside: outside,
     future: Archive | None = None,
     occupants: Occupancy | None = None,
+    prepare: Callable[[ScriptedWorld], None] | None = None,
     **sections: dict[str, Any],
 ) -> Story:
     """One run of the service with things happening to the house."""
@@ -225,6 +226,8 @@ def play(
         world = ScriptedWorld(chosen, archive, script, occupants=occupants)
         if future is not None:
             world.turn_out(future)
+        if prepare is not None:
+            prepare(world)
         await live(world, config, until=chosen.end_at, planner=planner, outside=outside)
         return world
 

@@ -35,7 +35,7 @@ def plans_in(story):
 
 def rooms_stay_liveable(story):
     rooms_c = story.rooms_c()
-    return 19.0 < min(rooms_c) and max(rooms_c) < 23.5
+    return min(rooms_c) > 19.0 and max(rooms_c) < 23.5
 
 
 # ---- the room ------------------------------------------------------------------------------------
@@ -240,7 +240,7 @@ def test_without_weather_the_measured_outdoor_temperature_carries_the_plan(tmp_p
 class NeverSolves:
     """A planner whose solver always gives up."""
 
-    async def solve(self, request):
+    async def solve(self, _request):
         return NotSolved("the solver ended with infeasible", None)
 
     def close(self):
