@@ -188,7 +188,8 @@ def _result(
 
 
 def _show_differences(steps: int, differences: list[Difference]) -> None:
-    out.print(f"{steps} steps, {len(differences)} differences.", highlight=False)
+    plural = "" if len(differences) == 1 else "s"
+    out.print(f"{steps} steps, {len(differences)} difference{plural}.", highlight=False)
     for difference in differences[:SHOWN]:
         for line in (
             f"{difference.at.isoformat()} {difference.stage}",
