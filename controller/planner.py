@@ -48,19 +48,25 @@ class InlinePlanner:
 
 
 class WorkerPlanner:
-    """Solves in a process of its own; killed at the deadline, started anew by the next request."""
+    """Solves in a process of its own; killed at the deadline, started anew by the next request.
 
-    def __init__(self, deadline_s: float) -> None:
+    `work` is what the process does with a request: a function that it can import.
+    """
+
+    def __init__(
+        self, deadline_s: float, work: Callable[[PlanRequest], PlanResult] = solve_request
+    ) -> None:
         self._deadline_s = deadline_s
+        self._work = work
         context = multiprocessing.get_context("spawn")
         self._pool = ProcessPool(max_workers=1, context=context)
 
     async def solve(self, request: PlanRequest) -> PlanResult:
-        future = self._pool.schedule(solve_request, args=[request], timeout=self._deadline_s)
+        future = self._pool.schedule(self._work, args=[request], timeout=self._deadline_s)
         try:
             result: PlanResult = await asyncio.wrap_future(future)
         except (TimeoutError, FutureTimeoutError):
-            return NotSolved(f"no plan within {self._deadline_s:.0f} s", None)
+            return NotSolved(f"no plan within {self._deadline_s:g} s", None)
         except ProcessExpired as error:
             return NotSolved(f"the planner process died (exit code {error.exitcode})", None)
         return result
@@ -129,7 +135,7 @@ class Planning:
                 self._plan, self._rule = plan, None
             case NotSolved(reason, _):
                 log.warning("no plan: %s", reason)
-                self._rule = heating_curve_plan(news.request)
+                self._rule = _rule_for(news.request)
         return news
 
     def plan_at(self, at: datetime) -> tuple[Plan | None, str | None]:
@@ -149,6 +155,14 @@ class Planning:
         if self._task is not None:
             self._task.cancel()
         self._planner.close()
+
+
+def _rule_for(request: PlanRequest) -> Plan | None:
+    try:
+        return heating_curve_plan(request)
+    except ValueError as error:
+        log.error("no heating-curve rule either: %s", error)
+        return None
 
 
 def _covers(plan: Plan, at: datetime) -> bool:

@@ -37,7 +37,8 @@ class Wishes:
 
     wish: Wish | None = None
     thermostat_c: float | None = None  # the set-point last seen at the wall
-    thermostat_at: datetime | None = None  # when it was turned
+    thermostat_on: bool | None = None  # whether heating was last seen switched on there
+    thermostat_at: datetime | None = None  # when it was last turned or switched
     released: bool = False  # hands off the pump until `resume`
 
 
@@ -51,13 +52,25 @@ class Target:
 
 
 def notice_thermostat(wishes: Wishes, snapshot: Snapshot) -> Wishes:
-    """Remember a turn at the wall thermostat, and when it happened."""
+    """Remember what the wall thermostat says, and when it was turned or switched.
+
+    The first look is no turn: nobody knows when it happened.
+    """
     setpoint_c = snapshot.value(Signal.ROOM_SETPOINT_C)
-    if setpoint_c is None:
+    enabled = snapshot.value(Signal.ROOM_HEATING_ENABLED)
+    was_c, was_on = wishes.thermostat_c, wishes.thermostat_on
+    if setpoint_c is None or (was_c is not None and abs(setpoint_c - was_c) < SAME_SETPOINT_K):
+        setpoint_c = was_c
+    on = was_on if enabled is None else enabled != 0.0
+    if (setpoint_c, on) == (was_c, was_on):
         return wishes
-    if wishes.thermostat_c is not None and abs(setpoint_c - wishes.thermostat_c) < SAME_SETPOINT_K:
-        return wishes
-    return replace(wishes, thermostat_c=setpoint_c, thermostat_at=snapshot.at)
+    turned = (was_c is not None and setpoint_c != was_c) or (was_on is not None and on != was_on)
+    return replace(
+        wishes,
+        thermostat_c=setpoint_c,
+        thermostat_on=on,
+        thermostat_at=snapshot.at if turned else wishes.thermostat_at,
+    )
 
 
 def forget_past(wishes: Wishes, at: datetime) -> Wishes:

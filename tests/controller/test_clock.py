@@ -1,0 +1,75 @@
+"""Simulated time waits for work; wall time does not."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+from controller.clock import SteppedClock, WallClock
+
+START_AT = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+
+
+class World:
+    """Notes where it was moved to."""
+
+    def __init__(self) -> None:
+        self.seen: list[datetime] = []
+
+    async def advance(self, at: datetime) -> None:
+        self.seen.append(at)
+
+
+async def test_stepped_time_moves_only_when_somebody_sleeps() -> None:
+    world = World()
+    clock = SteppedClock(START_AT, world.advance)
+    assert clock.now() == START_AT
+    await clock.sleep_until(START_AT + MINUTE)
+    assert clock.now() == START_AT + MINUTE
+    await clock.sleep_until(START_AT)  # has passed
+    assert clock.now() == START_AT + MINUTE
+    assert world.seen == [START_AT + MINUTE]
+
+
+async def test_stepped_time_stands_still_while_work_is_under_way() -> None:
+    world = World()
+    clock = SteppedClock(START_AT, world.advance)
+    done = [asyncio.Event(), asyncio.Event()]
+
+    async def work(finished: asyncio.Event) -> datetime:
+        async with clock.busy():
+            await finished.wait()
+            return clock.now()
+
+    jobs = [asyncio.ensure_future(work(event)) for event in done]
+    sleeping = asyncio.ensure_future(clock.sleep_until(START_AT + MINUTE))
+    for event in done:
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert not sleeping.done()
+        assert world.seen == []
+        event.set()
+    await sleeping
+    assert [job.result() for job in jobs] == [START_AT, START_AT]
+    assert clock.now() == START_AT + MINUTE
+
+
+async def test_work_that_fails_lets_time_go_on() -> None:
+    clock = SteppedClock(START_AT, World().advance)
+    try:
+        async with clock.busy():
+            raise ValueError("the source is broken")
+    except ValueError:
+        pass
+    await clock.sleep_until(START_AT + MINUTE)
+    assert clock.now() == START_AT + MINUTE
+
+
+async def test_wall_time_is_aware_and_sleeps_until_its_instant() -> None:
+    clock = WallClock()
+    start_at, started_s = clock.now(), clock.stopwatch_s()
+    assert start_at.utcoffset() == timedelta(0)
+    async with clock.busy():
+        await clock.sleep_until(start_at + timedelta(milliseconds=20))
+    assert clock.stopwatch_s() - started_s >= 0.015
+    assert clock.now() >= start_at + timedelta(milliseconds=15)
+    await clock.sleep_until(start_at)  # has passed: returns at once
