@@ -43,7 +43,11 @@ def weather_trace(archive: Archive) -> WeatherTrace:
 
 
 class MemoryWorld:
-    """Plant and devices in this process, the real drivers on in-memory links; no sockets."""
+    """Plant and devices in this process, the real drivers on in-memory links; no sockets.
+
+    Gives the same records as the simulator's process over sockets: the rooms report nothing before
+    time passes.
+    """
 
     def __init__(
         self, spec: RunSpec, archive: Archive, *, occupants: Occupancy | None = None
@@ -77,7 +81,6 @@ class MemoryWorld:
             now=now,
         )
         meter = ModbusMeter("meter", load_profile("sdm630"), link, unit=METER_UNIT, now=now)
-        self._deliver()
         return Outside(
             pump=pump,
             devices=(room, pump, meter),
