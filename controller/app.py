@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -232,25 +233,26 @@ async def run(
     world = outside if outside is not None else connect(config, clock.now)
     if planner is None and config.control.strategy == "mpc":
         planner = WorkerPlanner(config.control.plan_deadline_s)
-    store = Store(config.storage.directory / "state.db")
-    recorder = Recorder(config.storage.directory / "records.db")
-    try:
-        loop = assemble(config, world, clock=clock, planner=planner, store=store, recorder=recorder)
-        async with asyncio.TaskGroup() as tasks:
-            background = [tasks.create_task(_forever(job)) for job in world.background]
-            if channel:
-                owner = Owner(loop, clock, room_range_c=_room_range_c(config))
-                background.append(tasks.create_task(serve(owner, config.storage.socket)))
-            await loop.run(stop, until)
-            for task in background:
-                task.cancel()
-    finally:
-        for device in world.devices:
-            await device.close()
-        if planner is not None:
-            planner.close()
-        recorder.close()
-        store.close()
+    folder = config.storage.directory
+    with (
+        closing(Store(folder / "state.db")) as store,
+        closing(Recorder(folder / "records.db")) as r,
+    ):
+        try:
+            loop = assemble(config, world, clock=clock, planner=planner, store=store, recorder=r)
+            async with asyncio.TaskGroup() as tasks:
+                background = [tasks.create_task(_forever(job)) for job in world.background]
+                if channel:
+                    owner = Owner(loop, clock, room_range_c=_room_range_c(config))
+                    background.append(tasks.create_task(serve(owner, config.storage.socket)))
+                await loop.run(stop, until)
+                for task in background:
+                    task.cancel()
+        finally:
+            for device in world.devices:
+                await device.close()
+            if planner is not None:
+                planner.close()
 
 
 async def _forever(job: Callable[[], Awaitable[None]]) -> None:
@@ -265,6 +267,8 @@ async def is_running(socket: Path) -> bool:
     """Whether a service answers on the owner's channel."""
     try:
         answer = await ask(socket, {"verb": "status"})
+    except TimeoutError:
+        return True  # somebody listens, however slowly
     except OSError:
         return False
     return bool(answer.get("ok"))

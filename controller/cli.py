@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from controller import app as service
@@ -17,6 +18,7 @@ from controller.config import HouseConfig, effective_values, parse_duration
 from controller.history import add_history_verbs
 from controller.owner import ask
 from controller.snapshot import Measured, Reading
+from controller.store import StoreError
 from controller.terminal import (
     DEFAULT_CONFIG,
     AsJson,
@@ -61,6 +63,8 @@ def run(
         asyncio.run(_run(settings))
     except* ConfigurationError as group:
         fail("; ".join(str(error) for error in group.exceptions))
+    except* StoreError as group:
+        fail("; ".join(str(error) for error in group.exceptions), Exit.FAILED)
 
 
 async def _run(settings: HouseConfig) -> None:
@@ -92,18 +96,22 @@ def check(
         snapshot = asyncio.run(service.read_once(outside, WallClock(), patience_s=READ_PATIENCE_S))
         signals = {name.value: _in_words(value) for name, value in snapshot.signals.items()}
     if as_json:
-        shown = {key: {"value": str(value), "origin": origin} for key, value, origin in values}
+        shown = {key: {"value": _plain(value), "origin": origin} for key, value, origin in values}
         show_json({"settings": shown, "writes": writing, "signals": signals})
         return
     table = Table("setting", "value", "from", box=None)
     for key, value, origin in values:
-        table.add_row(key, "–" if value is None else str(value), origin)
+        table.add_row(key, "–" if value is None else escape(str(value)), origin)
     out.print(table)
     for name, text in signals.items():
         out.print(f"{name:24} {text}", highlight=False, markup=False)
     out.print(
         "It is valid. heatherd will " + ("write to the pump." if writing else "only observe.")
     )
+
+
+def _plain(value: object) -> object:
+    return value if value is None or isinstance(value, str | int | float) else str(value)
 
 
 def _in_words(measured: Measured) -> str:
@@ -153,7 +161,7 @@ def status(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None
     for name, value in now["signals"].items():
         table.add_row(name, f"{value:g}")
     for name, gone in now["missing"].items():
-        table.add_row(name, f"missing since {gone['since']}: {gone['reason']}")
+        table.add_row(name, escape(f"missing since {gone['since']}: {gone['reason']}"))
     out.print(table)
     said = "; ".join(now.get("reasons", [])) or "no objection"
     out.print(f"wants {now['wanted']} ({now['wanted_source']}); guard: {said}", markup=False)
@@ -205,7 +213,10 @@ def release(
     Works without a running service too: it then restores what a dead one left on the pump.
     """
     settings = load(config)
-    if not once and asyncio.run(service.is_running(settings.storage.socket)):
+    running = asyncio.run(service.is_running(settings.storage.socket))
+    if running and once:
+        fail("a service is running and would take the pump up again: leave out --once", Exit.USAGE)
+    if running:
         answer = _ask(config, {"verb": "release"})
     else:
         try:
@@ -214,6 +225,8 @@ def release(
             )
         except ConfigurationError as error:
             fail(str(error))
+        except StoreError as error:
+            fail(str(error), Exit.FAILED)
         answer = {"handed_back": free, "released": not once}
     free = bool(answer["handed_back"])
     sentence = "The pump is on its own control." if free else "The pump could not be reached yet."

@@ -3,6 +3,7 @@
 import difflib
 import re
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, available_timezones
@@ -22,6 +23,7 @@ from pydantic_core import ErrorDetails
 from drivers.api import Capability
 
 _DURATION = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*(s|min|h|d)\s*$")
+_SECRET = re.compile(r"//.*@")
 _SECONDS = {"s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 
 
@@ -45,14 +47,19 @@ def _known_timezone(name: str) -> str:
 
 
 Duration = Annotated[
-    float, BeforeValidator(parse_duration), PlainSerializer(lambda s: f"{s} s"), Field(gt=0)
+    float,
+    BeforeValidator(parse_duration),
+    PlainSerializer(lambda seconds: f"{Decimal(str(seconds)):f} s"),
+    Field(gt=0),
 ]
 Timezone = Annotated[str, AfterValidator(_known_timezone)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=False)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", populate_by_name=False, allow_inf_nan=False
+    )
 
 
 class BuildingModel(_Section):
@@ -312,7 +319,8 @@ def _in_words(detail: ErrorDetails) -> str:
 
 
 def _shown(value: object) -> str:
-    return "this section" if isinstance(value, Mapping) else repr(value)
+    """The value as given, without a password that does not belong there."""
+    return "this section" if isinstance(value, Mapping) else _SECRET.sub("//***@", repr(value))
 
 
 def _keys_of(path: list[str]) -> list[str]:

@@ -21,12 +21,14 @@ from controller.loop import Loop
 from controller.records import StepRecord
 from controller.snapshot import Missing, Reading
 from controller.wishes import Wish, WishKind
-from drivers.errors import DriverError
+from drivers.errors import ConfigurationError, DriverError
 
 log = logging.getLogger(__name__)
 
 Answer: TypeAlias = dict[str, Any]
 LONGEST_LINE = 4096
+PATIENCE_S = 30.0
+"""Handing a slow pump back takes several of its timeouts."""
 
 
 class RequestError(ValueError):
@@ -53,11 +55,15 @@ class Owner:
         """The answer to one line; a bad request is answered, never raised."""
         try:
             request = json.loads(line)
-            if not isinstance(request, dict) or request.get("verb") not in self._verbs:
+        except (ValueError, RecursionError) as error:  # not JSON, not UTF-8, nested without end
+            return _refusal(f"not a line of JSON: {error}")
+        try:
+            verb = request.get("verb") if isinstance(request, dict) else None
+            if not isinstance(verb, str) or verb not in self._verbs:
                 raise RequestError(f"verb must be one of {', '.join(self._verbs)}")
-            return {"ok": True, **await self._verbs[request["verb"]](request)}
-        except (RequestError, json.JSONDecodeError, UnicodeDecodeError) as error:
-            return {"ok": False, "error": str(error)}
+            return {"ok": True, **await self._verbs[verb](request)}
+        except RequestError as error:
+            return _refusal(str(error))
 
     async def _status(self, _: Mapping[str, Any]) -> Answer:
         record = self._loop.last
@@ -117,6 +123,10 @@ class Owner:
         return float(value)
 
 
+def _refusal(reason: str) -> Answer:
+    return {"ok": False, "error": reason}
+
+
 def _until(request: Mapping[str, Any], now: datetime) -> datetime | None:
     seconds = request.get("for_s")
     if seconds is None:
@@ -163,17 +173,27 @@ def status_of(record: StepRecord) -> Answer:
 
 
 async def serve(owner: Owner, path: Path) -> None:
-    """Answer on a local socket until cancelled."""
-    _make_room(path)
-    server = await asyncio.start_unix_server(
-        lambda reader, writer: _talk(owner, reader, writer), path=path, limit=LONGEST_LINE
-    )
-    os.chmod(path, 0o660)
-    async with server:
-        try:
-            await server.serve_forever()
-        finally:
-            os.unlink(path)
+    """Answer on a local socket until cancelled. `ConfigurationError` where it cannot be opened."""
+    talks: set[asyncio.Task[None]] = set()
+
+    def welcome(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        talk = asyncio.ensure_future(_talk(owner, reader, writer))
+        talks.add(talk)
+        talk.add_done_callback(talks.discard)
+
+    try:
+        _make_room(path)
+        server = await asyncio.start_unix_server(welcome, path=path, limit=LONGEST_LINE)
+        os.chmod(path, 0o660)
+    except OSError as error:
+        raise ConfigurationError(f"storage.socket: {path} cannot be opened: {error}") from error
+    try:
+        await asyncio.Event().wait()
+    finally:
+        server.close()
+        for talk in talks:  # a client that stays connected must not keep the service alive
+            talk.cancel()
+        _clear_away(path)
 
 
 def _make_room(path: Path) -> None:
@@ -183,27 +203,44 @@ def _make_room(path: Path) -> None:
         path.unlink()
 
 
+def _clear_away(path: Path) -> None:
+    path.unlink(missing_ok=True)  # the service manager may have emptied the folder before
+
+
 async def _talk(
     owner: Owner, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 ) -> None:  # fmt: skip
     try:
-        while line := await reader.readline():
-            answer = await owner.answer(line)
+        while line := await _line(reader):
+            answer = await owner.answer(line) if isinstance(line, bytes) else line
             writer.write(json.dumps(answer).encode() + b"\n")
             await writer.drain()
-    except (ValueError, ConnectionError) as error:
-        log.debug("owner's channel: %s", error)  # a line without end, or a client that left
+            if isinstance(line, dict):
+                break
+    except ConnectionError as error:
+        log.debug("owner's channel: %s", error)  # a client that left
     finally:
         writer.close()
 
 
-async def ask(path: Path, request: Answer) -> Answer:
-    """Ask a running service; raises OSError when none is listening."""
+async def _line(reader: asyncio.StreamReader) -> bytes | Answer:
+    """The next line, or the refusal of one that is too long."""
+    try:
+        return await reader.readline()
+    except ValueError:
+        return _refusal(f"a line has at most {LONGEST_LINE} bytes")
+
+
+async def ask(path: Path, request: Answer, *, patience_s: float = PATIENCE_S) -> Answer:
+    """Ask a running service; raises OSError when none is listening or it stays silent."""
     reader, writer = await asyncio.open_unix_connection(path, limit=1 << 20)
     try:
-        writer.write(json.dumps(request).encode() + b"\n")
-        await writer.drain()
-        line = await reader.readline()
+        async with asyncio.timeout(patience_s):
+            writer.write(json.dumps(request).encode() + b"\n")
+            await writer.drain()
+            line = await reader.readline()
+    except TimeoutError as error:
+        raise TimeoutError(f"no answer within {patience_s:g} s") from error
     finally:
         writer.close()
     if not line:

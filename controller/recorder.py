@@ -1,7 +1,8 @@
 """The local store: one row per cycle; forecasts, plans, settings once by content hash.
 
 SQLite in WAL mode: a killed process loses no finished record. A full or failing disk never stops
-control: what could not be written waits in memory, newest kept, until the disk is back.
+control: what could not be written waits in memory, newest kept, until the disk is back. A file
+that is no database any more is set aside, and a new one begun.
 """
 
 import logging
@@ -10,6 +11,7 @@ import zlib
 from collections import deque
 from collections.abc import Iterator
 from datetime import datetime
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -86,10 +88,13 @@ class Recorder(Records):
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._db = sqlite3.connect(path, isolation_level=None)
-        self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute("PRAGMA synchronous=NORMAL")
-        self._db.executescript(_SCHEMA)
+        try:
+            self._db = _opened(path)
+        except sqlite3.OperationalError:
+            raise  # locked or no space: the file is whole
+        except sqlite3.DatabaseError as error:
+            log.error("%s is damaged (%s): kept as %s", path, error, _set_aside(path))
+            self._db = _opened(path)
         self._waiting: deque[tuple[str, tuple[object, ...]]] = deque(maxlen=WAITING_MAX)
         self._known: set[str] = set()
 
@@ -120,6 +125,24 @@ class Recorder(Records):
                 self._waiting.popleft()
         except sqlite3.Error as error:
             log.error("records wait in memory (%d): %s", len(self._waiting), error)
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    db = sqlite3.connect(path, isolation_level=None)
+    try:
+        db.execute("PRAGMA journal_mode=WAL")
+        db.execute("PRAGMA synchronous=NORMAL")
+        db.executescript(_SCHEMA)
+    except sqlite3.Error:
+        db.close()
+        raise
+    return db
+
+
+def _set_aside(path: Path) -> Path:
+    """Out of the way, under a name that is free."""
+    names = (path.with_name(f"{path.name}.{number}.corrupt") for number in count(1))
+    return path.rename(next(name for name in names if not name.exists()))
 
 
 def _text(body: bytes) -> str:

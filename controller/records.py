@@ -21,6 +21,9 @@ from mpc.plan import Estimate
 
 VERSION = 1
 
+UNREADABLE = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError)
+"""What Python says to a text that is not a record."""
+
 
 class RecordError(ValueError):
     """A stored record cannot be read; the message says why."""
@@ -101,12 +104,12 @@ def from_json(text: str) -> StepRecord:
         return _record_in(body)
     except RecordError:
         raise
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+    except UNREADABLE as error:
         raise RecordError(f"not a record: {error!r}") from error
 
 
 def _record_in(body: Mapping[str, Any]) -> StepRecord:
-    at = datetime.fromisoformat(body["at"])
+    at = _instant(body["at"])
     wanted = body["wanted"]
     return StepRecord(
         continues=body["continues"],
@@ -134,6 +137,13 @@ def _stamp(at: datetime) -> str:
     return at.isoformat()
 
 
+def _instant(stamp: str) -> datetime:
+    at = datetime.fromisoformat(stamp)
+    if at.tzinfo is None:
+        raise RecordError(f"{stamp} has no time zone")
+    return at
+
+
 def _measured_out(measured: Measured, now: datetime) -> object:
     """A number; with its time if it is not of this instant; or a reason and since when."""
     match measured:
@@ -145,9 +155,9 @@ def _measured_out(measured: Measured, now: datetime) -> object:
 
 def _measured_in(raw: Any, now: datetime) -> Measured:
     if isinstance(raw, dict):
-        return Missing(raw["missing"], datetime.fromisoformat(raw["since"]))
+        return Missing(raw["missing"], _instant(raw["since"]))
     if isinstance(raw, list):
-        return Reading(float(raw[0]), datetime.fromisoformat(raw[1]))
+        return Reading(float(raw[0]), _instant(raw[1]))
     return Reading(float(raw), now)
 
 
@@ -173,7 +183,7 @@ def _memory_out(memory: Memory) -> list[object]:
 
 
 def _memory_in(raw: list[Any]) -> Memory:
-    since = None if raw[1] is None else datetime.fromisoformat(raw[1])
+    since = None if raw[1] is None else _instant(raw[1])
     return Memory(raw[0], since, None if raw[2] is None else _settings_in(raw[2]))
 
 
