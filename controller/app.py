@@ -17,7 +17,7 @@ from controller.config import HouseConfig
 from controller.forecasts import Forecasts
 from controller.loop import Loop, Parts
 from controller.model import house_model
-from controller.owner import Owner, ask, serve
+from controller.owner import PATIENCE_S, Owner, ask, serve
 from controller.planner import Planner, Planning, WorkerPlanner
 from controller.recorder import Recorder
 from controller.sense import sense
@@ -263,10 +263,10 @@ def _room_range_c(config: HouseConfig) -> tuple[float, float]:
     return config.comfort.frost_c + 1.0, config.comfort.room_max_c - 0.5
 
 
-async def is_running(socket: Path) -> bool:
+async def is_running(socket: Path, *, patience_s: float = PATIENCE_S) -> bool:
     """Whether a service answers on the owner's channel."""
     try:
-        answer = await ask(socket, {"verb": "status"})
+        answer = await ask(socket, {"verb": "status"}, patience_s=patience_s)
     except TimeoutError:
         return True  # somebody listens, however slowly
     except OSError:

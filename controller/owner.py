@@ -21,7 +21,7 @@ from controller.loop import Loop
 from controller.records import StepRecord
 from controller.snapshot import Missing, Reading
 from controller.wishes import Wish, WishKind
-from drivers.errors import ConfigurationError, DriverError
+from drivers.errors import ConfigurationError
 
 log = logging.getLogger(__name__)
 
@@ -80,11 +80,7 @@ class Owner:
 
     async def _release(self, _: Mapping[str, Any]) -> Answer:
         self._loop.change_wishes(replace(self._loop.wishes, released=True))
-        try:
-            free = await self._loop.hand_back()
-        except DriverError as error:
-            log.warning("hand-back: %s", error)
-            free = False
+        free = await self._loop.hand_back()
         return {"handed_back": free, **self._wishes_now()}
 
     async def _resume(self, _: Mapping[str, Any]) -> Answer:

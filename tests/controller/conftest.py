@@ -1,24 +1,36 @@
 """What the tests of the controller share: a house, what it asks of the planner, a simulated day."""
 
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from controller.app import Outside, assemble
 from controller.clock import SteppedClock
 from controller.config import HouseConfig, parse_config
 from controller.estimate import first_belief
 from controller.forecasts import Known
+from controller.loop import Loop
 from controller.model import house_model
+from controller.recorder import Recorder
 from controller.request import plan_request
 from controller.snapshot import Reading, Snapshot
+from controller.store import Store
 from controller.wishes import Target
 from drivers.api import Signal
-from mpc.plan import PlanRequest
+from drivers.heat_pumps.modbus_pump import ModbusHeatPump
+from drivers.points import encode
+from drivers.profile import load_profile
+from drivers.testing import AN_INSTANT, RegisterBank
+from drivers.transports.in_memory import MemoryModbusLink
+from mpc.plan import Diagnostics, PlanRequest, PlanResult, Solved
+from mpc.rules import heating_curve_plan
 
-NOW = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
+NOW = AN_INSTANT
+HEALTHY = {"room": 20.0, "flow": 35.0, "outdoor": 2.0, "alarm": 0.0, "compressor": 0.0}
 
 
 def _document(tmp_path: Path) -> dict[str, Any]:
@@ -81,3 +93,82 @@ def clock() -> SteppedClock:
 def minutes() -> Callable[[float], datetime]:
     """An instant so many minutes after noon."""
     return lambda count: NOW + timedelta(minutes=count)
+
+
+@dataclass
+class RulePlanner:
+    """Answers at once with the heating-curve rule, and keeps the questions."""
+
+    asked: list[PlanRequest] = field(default_factory=list)
+
+    async def solve(self, request: PlanRequest) -> PlanResult:
+        self.asked.append(request)
+        diagnostics = Diagnostics(
+            solver="rule", status="solved", iterations=0, solve_ms=0.0, objective=0.0,
+            replay_error_k=0.0,
+        )  # fmt: skip
+        return Solved(heating_curve_plan(request), diagnostics)
+
+    def close(self) -> None:
+        """There is nothing to close."""
+
+
+class House:
+    """A pump in memory with the real driver, loop, store and recorder around it."""
+
+    def __init__(self, config: HouseConfig, folder: Path) -> None:
+        self.config = config
+        self.profile = load_profile(config.heat_pump.profile)
+        self.bank = RegisterBank(self.profile)
+        self.clock = SteppedClock(NOW, self._advance)
+        self.planner = RulePlanner()
+        self.store = Store(folder / "state.db")
+        self.recorder = Recorder(folder / "records.db")
+        self.on_advance: Callable[[datetime], None] | None = None
+        for name, value in HEALTHY.items():
+            self.put(name, value)
+        self.outside = Outside(
+            pump=self.pump(), devices=[self.pump()], prices=None, weather=None, background=[]
+        )
+
+    def pump(self) -> ModbusHeatPump:
+        """Another driver of the same pump."""
+        link = MemoryModbusLink(self.bank)
+        return ModbusHeatPump("pump", self.profile, link, unit=1, now=self.clock.now)
+
+    def put(self, name: str, value: float) -> None:
+        """Let a point of the pump hold a value."""
+        self.bank.put(name, encode(self.profile.points[name], value))
+
+    def loop(self) -> Loop:
+        """The controller, as after a start."""
+        return assemble(
+            self.config, self.outside, clock=self.clock, planner=self.planner,
+            store=self.store, recorder=self.recorder,
+        )  # fmt: skip
+
+    def close(self) -> None:
+        """Close the files."""
+        self.recorder.close()
+        self.store.close()
+
+    async def _advance(self, at: datetime) -> None:
+        if self.on_advance is not None:
+            self.on_advance(at)
+
+
+@pytest.fixture
+def make_house(document: dict[str, Any], tmp_path: Path) -> Iterator[Callable[..., House]]:
+    """Houses that heatherd may steer, or with `mode="observe"` only watch."""
+    houses: list[House] = []
+
+    def make(**control: str) -> House:
+        document["heat_pump"]["accept_maturity"] = "simulated"
+        document["control"] = {"mode": "control", **control}
+        house = House(parse_config(document), tmp_path)
+        houses.append(house)
+        return house
+
+    yield make
+    for house in houses:
+        house.close()
