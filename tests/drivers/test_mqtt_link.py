@@ -207,3 +207,16 @@ async def test_errors_do_not_show_the_password() -> None:
 )
 async def test_an_address_names_host_and_port(url: str, endpoint: str) -> None:
     assert BrokerLink(url, "one").endpoint == endpoint
+
+
+async def test_a_cancelled_link_ends_at_whatever_moment_it_is_cancelled() -> None:
+    async with broker() as port:
+        for step in range(40):
+            link = BrokerLink(f"mqtt://127.0.0.1:{port}", f"step{step}", timeout_s=2.0)
+            link.subscribe("house/#", Ear())
+            task = asyncio.create_task(link.run())
+            with contextlib.suppress(LinkLostError):
+                await link.wait_connected(step / 4000)
+            task.cancel()
+            ended, _ = await asyncio.wait({task}, timeout=5.0)
+            assert ended, f"still running after {step / 4:.2f} ms"
