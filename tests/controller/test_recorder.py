@@ -9,9 +9,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from beliefs import believed
 
 from controller.act import NotApplied
-from controller.estimate import Belief
 from controller.guard import Memory, Refused, Wanted
 from controller.recorder import Recorder, Records
 from controller.records import RecordError, StepRecord
@@ -29,7 +29,7 @@ def record(minutes: float = 0.0, note: str = "") -> StepRecord:
         continues=minutes > 0.0,
         snapshot=Snapshot(at, {}),
         target=Target(21.0, 1.0, "configured"),
-        belief=Belief(estimate, 0.0, 1.0, 800.0, 0.93),
+        belief=believed(estimate),
         memory=Memory(),
         ghi_w_per_m2=0.0,
         outdoor_forecast_c=None,

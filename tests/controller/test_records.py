@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
+from beliefs import LEARNED, believed
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -32,17 +33,13 @@ def full_record() -> StepRecord:
         continues=True,
         snapshot=Snapshot(AT, {**signals, Signal.ROOM_C: Missing("room sensor is offline", AT)}),
         target=Target(21.0, 1.0, "wall thermostat"),
-        belief=Belief(
+        belief=believed(
             Estimate(
                 at=AT,
                 state_c=(20.123456789012345, 19.98765432109876, 24.5555555555555),
                 disturbance_w=-123.45678901234567,
                 covariance=tuple(0.1234567890123456 / (n + 1) for n in range(16)),
-            ),
-            balance_kh=-0.3333333333333333,
-            emitter_gain_frac=1.0123456789012345,
-            water_w_per_k=856.0123456789012,
-            heating_share_frac=0.9301234567890123,
+            )
         ),
         memory=Memory(True, AT - timedelta(minutes=3), {FLOW: 38.2}),
         ghi_w_per_m2=123.45,
@@ -75,7 +72,7 @@ instants = st.integers(-(10**15), 10**15).map(lambda us: AT + timedelta(microsec
 knobs = st.dictionaries(st.sampled_from(Capability), numbers, max_size=2)
 reasons = st.lists(words, max_size=3).map(tuple)
 names = st.none() | words
-belief_numbers = st.tuples(numbers, numbers, numbers, numbers)
+learned = st.tuples(*[numbers] * len(LEARNED))
 
 
 @st.composite
@@ -94,7 +91,7 @@ def any_record(draw: st.DrawFn) -> StepRecord:
         continues=draw(st.booleans()),
         snapshot=Snapshot(at, draw(st.dictionaries(st.sampled_from(Signal), measured, max_size=3))),
         target=Target(draw(numbers), draw(numbers), draw(words)),
-        belief=Belief(estimate, *draw(belief_numbers)),
+        belief=Belief(estimate, *draw(learned)),
         memory=draw(
             st.builds(Memory, st.none() | st.booleans(), st.none() | instants, st.none() | knobs)
         ),

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from beliefs import believed
 
-from controller.estimate import Belief
 from controller.store import Lease, Store, StoreError, open_store
 from controller.wishes import Wish, Wishes
 from drivers.api import Capability
@@ -25,12 +25,8 @@ WISHES = Wishes(
     thermostat_at=AT,
     released=True,
 )
-BELIEF = Belief(
-    Estimate(at=AT, state_c=(21.0, 20.5), disturbance_w=-120.5, covariance=(0.1,) * 9),
-    balance_kh=0.25,
-    emitter_gain_frac=1.1,
-    water_w_per_k=800.0,
-    heating_share_frac=0.9,
+BELIEF = believed(
+    Estimate(at=AT, state_c=(21.0, 20.5), disturbance_w=-120.5, covariance=(0.1,) * 9)
 )
 
 
