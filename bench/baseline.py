@@ -91,11 +91,18 @@ def plant_only(spec: RunSpec, curve: Curve) -> TrueKpis:
 
 
 def cost_per_k(spec: RunSpec, curve: Curve) -> tuple[float, float]:
-    """What one kelvin of mean room temperature costs over the run: (whole bill, spot part)."""
+    """What one kelvin of mean room temperature costs over the run: (whole bill, spot part).
+
+    The heat that the warmer house has stored at the end is not part of it: it counts on its own.
+    """
     base = plant_only(spec, curve)
     warm = plant_only(spec, replace(curve, offset_k=curve.offset_k + PROBE_K))
     risen_k = warm.mean_room_temp_c - base.mean_room_temp_c
-    return (warm.cost - base.cost) / risen_k, (warm.spot_cost - base.spot_cost) / risen_k
+    stored_frac = (warm.heat_left_kwh - base.heat_left_kwh) / (base.electricity_kwh * base.spf)
+    return (
+        (warm.cost - base.cost * (1.0 + stored_frac)) / risen_k,
+        (warm.spot_cost - base.spot_cost * (1.0 + stored_frac)) / risen_k,
+    )
 
 
 def tune(house: str, zone: str, weeks: Sequence[datetime], *, room_c: float = 21.0) -> Tuned:

@@ -57,7 +57,7 @@ def run(
         level=logging.DEBUG if verbose else logging.INFO,
         format="%(levelname)s %(name)s: %(message)s",
     )
-    for chatty in ("pymodbus", "asyncio", "aiomqtt"):
+    for chatty in ("asyncio", "aiomqtt"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     try:
         asyncio.run(_run(settings))

@@ -23,6 +23,9 @@ LEAST_SHARE_FRAC = 0.7
 """Hot water and defrosting take about 7 % of a winter day at first guess; learned over two days,
 and never believed to take more than 30 %."""
 
+USUAL_TIME_S = 24 * 3600.0
+"""Memory of the usual disturbance: a whole day, in which what swings with the hours cancels."""
+
 GAIN_TIME_S = 12 * 3600.0
 """Time constant of learning how well the emitters really give off heat."""
 
@@ -55,6 +58,8 @@ class Belief:
     emitter_gain_frac: float  # real heat of the emitters over the assumed one
     water_w_per_k: float  # heat per kelvin between flow and return: the water's capacity flow
     heating_share_frac: float  # share of the time left for the rooms by hot water and defrosting
+    usual_disturbance_w: float  # the disturbance over the last day: what a plan counts on
+    known_for_s: float  # how long the house has been watched
 
 
 def delivered_heat_w(snapshot: Snapshot, model: HouseModel) -> float | None:
@@ -98,7 +103,9 @@ def first_belief(snapshot: Snapshot, model: HouseModel, restored: Belief | None)
         outdoor_c=STANDARD_WINTER_C if outdoor_c is None else outdoor_c,
     )
     if restored is None or len(restored.estimate.state_c) != len(estimate.state_c):
-        return Belief(estimate, 0.0, 1.0, design_water_w_per_k(model.emitter), FIRST_SHARE_FRAC)
+        return Belief(
+            estimate, 0.0, 1.0, design_water_w_per_k(model.emitter), FIRST_SHARE_FRAC, 0.0, 0.0
+        )
     kept = replace(estimate, disturbance_w=restored.estimate.disturbance_w)
     if (snapshot.at - restored.estimate.at).total_seconds() < RECENT_S:
         kept = replace(kept, state_c=restored.estimate.state_c)
@@ -149,6 +156,8 @@ def believe(
         emitter_gain_frac=_emitter_gain(belief, now, model, running_s=running_s, span_s=span_s),
         water_w_per_k=_water(belief, now, model, running_s=running_s, span_s=span_s),
         heating_share_frac=_heating_share(belief.heating_share_frac, now, span_s),
+        usual_disturbance_w=_usual(belief, estimate, span_s),
+        known_for_s=belief.known_for_s + span_s,
     )
 
 
@@ -219,6 +228,23 @@ def _heating_share(share_frac: float, snapshot: Snapshot, span_s: float) -> floa
     busy = state in (OperatingState.DHW, OperatingState.DEFROST)
     weight = 1.0 - math.exp(-span_s / SHARE_TIME_S)
     return max(LEAST_SHARE_FRAC, share_frac + weight * ((0.0 if busy else 1.0) - share_frac))
+
+
+def _usual(belief: Belief, estimate: Estimate, span_s: float) -> float:
+    """A running mean that takes in all there is until there is a day of it."""
+    memory_s = min(belief.known_for_s + span_s, USUAL_TIME_S)
+    weight = 1.0 - math.exp(-span_s / memory_s)
+    usual_w = belief.usual_disturbance_w
+    return usual_w + weight * (estimate.disturbance_w - usual_w)
+
+
+def expected(belief: Belief) -> Estimate:
+    """The estimate a plan starts from: the state of now, with the disturbance of a whole day.
+
+    What a small network cannot explain swings with the hours of the day (sun on walls, heat that
+    comes late); carried into the next two days, the moment's value would mislead every plan.
+    """
+    return replace(belief.estimate, disturbance_w=belief.usual_disturbance_w)
 
 
 def emitter_now(belief: Belief, model: HouseModel) -> Emitter:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from controller.config import HouseConfig
-from controller.estimate import Belief, emitter_now
+from controller.estimate import Belief, emitter_now, expected
 from controller.forecasts import Known
 from controller.model import HouseModel
 from controller.snapshot import Snapshot
@@ -41,7 +41,7 @@ def plan_request(
     return PlanRequest(
         made_at=at,
         horizon=horizon,
-        estimate=belief.estimate,
+        estimate=expected(belief),
         comfort=_comfort(horizon, belief, target_at, config),
         limits=HeatLimits(
             flow_max_c=pump.flow_max_c,

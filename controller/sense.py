@@ -1,12 +1,15 @@
 """Read all devices at once and freeze what they said into a Snapshot."""
 
 import asyncio
+import logging
 import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from controller.snapshot import Measured, Missing, Reading, Snapshot
 from drivers.api import Absent, Device, Observation, Sample, Signal
+
+log = logging.getLogger(__name__)
 
 DEFAULT_STALE_S = 300.0
 
@@ -20,7 +23,9 @@ async def sense(
 ) -> Snapshot:
     """Read every device concurrently and freeze the answers."""
     observations = await asyncio.gather(*(device.read() for device in devices))
-    return freeze(observations, at=at, before=before, stale_s=stale_s)
+    snapshot = freeze(observations, at=at, before=before, stale_s=stale_s)
+    _tell_changes(before, snapshot)
+    return snapshot
 
 
 def freeze(
@@ -68,3 +73,20 @@ def _why_unusable(answer: Sample | Absent, at: datetime, limit_s: float) -> str 
 def _missing_since(signal: Signal, at: datetime, before: Snapshot | None) -> datetime:
     previous = before.signals.get(signal) if before is not None else None
     return previous.since if isinstance(previous, Missing) else at
+
+
+def _tell_changes(before: Snapshot | None, now: Snapshot) -> None:
+    """Say once that signals went missing, and once that they are back."""
+    missing_before = set() if before is None else _missing(before)
+    gone: dict[str, list[str]] = {}
+    for signal in _missing(now) - missing_before:
+        gone.setdefault(now.why_missing(signal) or "", []).append(signal)
+    for reason, signals in gone.items():
+        log.warning("no %s: %s", ", ".join(sorted(signals)), reason)
+    back = missing_before - _missing(now)
+    if back:
+        log.info("back again: %s", ", ".join(sorted(back)))
+
+
+def _missing(snapshot: Snapshot) -> set[Signal]:
+    return {s for s, measured in snapshot.signals.items() if isinstance(measured, Missing)}

@@ -103,7 +103,7 @@ install_into_venv() {
     local groups=(--inexact --no-default-groups --group build)
     [ "$use" = run ] || groups=(--group dev)
     # The clone is built with the locked back end, so nothing unpinned is fetched.
-    UV_PROJECT_ENVIRONMENT=.venv uv sync --quiet --frozen "${groups[@]}" \
+    UV_PROJECT_ENVIRONMENT=.venv uv sync --quiet --frozen --compile-bytecode "${groups[@]}" \
       --no-build-isolation-package heatherd
   else
     # An environment made by uv has no pip.
