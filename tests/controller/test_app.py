@@ -110,6 +110,47 @@ def test_the_least_house_has_only_a_pump(document: Document, clock: SteppedClock
     assert (outside.prices, outside.weather, outside.background) == (None, None, [])
 
 
+def test_the_brokers_password_comes_from_outside_the_configuration(
+    document: Document, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(app.PASSWORD_VARIABLE, raising=False)
+    document["mqtt"] = {"broker": "mqtts://192.0.2.3:8883"}
+    assert app._broker_url(parse_config(document)) == "mqtts://192.0.2.3:8883"
+    document["mqtt"]["username"] = "heat er"
+    assert app._broker_url(parse_config(document)) == "mqtts://heat%20er@192.0.2.3:8883"
+    monkeypatch.setenv(app.PASSWORD_VARIABLE, "a/b@c")
+    with_variable = app._broker_url(parse_config(document))
+    assert with_variable == "mqtts://heat%20er:a%2Fb%40c@192.0.2.3:8883"
+    (tmp_path / "secret").write_text("from file\n")
+    document["mqtt"]["password_file"] = str(tmp_path / "secret")
+    with_file = app._broker_url(parse_config(document))
+    assert with_file == "mqtts://heat%20er:from%20file@192.0.2.3:8883"
+
+
+async def test_one_look_reads_everything_and_writes_nothing(make_house: MakeHouse) -> None:
+    house = make_house()
+    snapshot = await app.read_once(house.outside, house.clock, patience_s=5.0)
+    assert snapshot.value(Signal.ROOM_C) == 20.0
+    assert house.bank.writes == []
+
+
+async def test_one_look_waits_for_the_messages_of_a_broker(make_house: MakeHouse) -> None:
+    house = make_house()
+    ended: list[str] = []
+
+    async def link() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append("link")
+
+    outside = replace(house.outside, background=[link])
+    snapshot = await app.read_once(outside, house.clock, patience_s=5.0)
+    assert snapshot.at == AN_INSTANT + timedelta(seconds=5)
+    await asyncio.sleep(0)
+    assert ended == ["link"]
+
+
 @pytest.mark.parametrize(
     ("section", "key", "value", "reason"),
     [
