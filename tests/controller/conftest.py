@@ -18,13 +18,13 @@ from controller.model import house_model
 from controller.recorder import Recorder
 from controller.request import plan_request
 from controller.snapshot import Reading, Snapshot
-from controller.store import Store
+from controller.store import Store, open_store
 from controller.wishes import Target
 from drivers.api import Signal
 from drivers.heat_pumps.modbus_pump import ModbusHeatPump
 from drivers.points import encode
 from drivers.profile import load_profile
-from drivers.testing import AN_INSTANT, RegisterBank
+from drivers.testing import AN_INSTANT, RegisterBank, Rig, make_rig
 from drivers.transports.in_memory import MemoryModbusLink
 from mpc.plan import Diagnostics, PlanRequest, PlanResult, Solved
 from mpc.rules import heating_curve_plan
@@ -172,3 +172,19 @@ def make_house(document: dict[str, Any], tmp_path: Path) -> Iterator[Callable[..
     yield make
     for house in houses:
         house.close()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with open_store(tmp_path / "state.db") as opened:
+        yield opened
+
+
+@pytest.fixture
+def generic() -> Rig:
+    return make_rig(load_profile("generic_modbus"))
+
+
+@pytest.fixture
+def nibe() -> Rig:
+    return make_rig(load_profile("nibe_s"))
