@@ -185,7 +185,7 @@ class Comfort(_Section):
     room_c: float = Field(21.0, ge=10, le=28, description="the mean temperature wanted")
     band_k: float = Field(1.0, ge=0.1, le=4, description="allowed above and below it")
     margin_k: float = Field(
-        0.2, ge=0, le=2, description="kept free inside the band for forecast errors"
+        0.4, ge=0, le=2, description="kept free inside the band for forecast errors"
     )
     away_c: float = Field(17.0, ge=8, le=25, description="the mean wanted while away")
     frost_c: float = Field(
