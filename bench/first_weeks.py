@@ -1,6 +1,6 @@
 """Benchmark: the tuned heating curve against the MPC over weeks, zones and houses, losses included.
 
-Usage: python -m bench.first_weeks [--weeks N] [--houses ...] [--zones ...] [--write]
+Usage: python -m bench.first_weeks [--from DAY ...] [--houses ...] [--zones ...] [--write]
 """
 
 import argparse
@@ -23,8 +23,9 @@ from bench.truth import TrueKpis
 from bench.zones import load_zone, zones
 
 HOUSES = ("brick1935", "slab2004", "timber1972")
-WEEKS = ("2024-01-15", "2024-02-12", "2024-03-11", "2024-12-09")
-"""First local days; none is a tuning week: deep winter, thaw, spring, and dear evenings."""
+SPANS = ("2024-01-08", "2024-02-12", "2024-03-11", "2024-12-02")
+DAYS = 14.0
+"""First local days and length; no tuning week lies in them. Frost, thaw, spring, dear evenings."""
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "benchmarks" / "first-weeks.md"
 
@@ -44,7 +45,7 @@ class Pair:
         return {
             "house": self.spec.house,
             "zone": self.spec.zone,
-            "week of": _local_day(self.spec),
+            "from": _local_day(self.spec),
             "curve": self.curve.cost,
             "MPC": self.ours.cost,
             "MPC at equal mean": both.cost_at_equal_mean,
@@ -62,9 +63,9 @@ class Pair:
         }
 
 
-def run_pair(house: str, zone: str, week: str, days: float) -> Pair:
+def run_pair(house: str, zone: str, first_day: str, days: float) -> Pair:
     """Both strategies over the same days; the opponent needs no controller, nobody writes to it."""
-    local = datetime.fromisoformat(week).replace(tzinfo=ZoneInfo(load_zone(zone).timezone))
+    local = datetime.fromisoformat(first_day).replace(tzinfo=ZoneInfo(load_zone(zone).timezone))
     spec = RunSpec(
         house=house,
         zone=zone,
@@ -82,15 +83,20 @@ def run_pair(house: str, zone: str, week: str, days: float) -> Pair:
 
 
 def run_all(
-    houses: Sequence[str], where: Sequence[str], weeks: Sequence[str], *, days: float, workers: int
+    houses: Sequence[str],
+    where: Sequence[str],
+    first_days: Sequence[str],
+    *,
+    days: float,
+    workers: int,
 ) -> list[Pair]:
     """Every combination, spread over processes; a line on stderr as each is done."""
     with ProcessPoolExecutor(workers) as pool:
         jobs = [
-            pool.submit(run_pair, house, zone, week, days)
+            pool.submit(run_pair, house, zone, first_day, days)
             for house in houses
             for zone in where
-            for week in weeks
+            for first_day in first_days
         ]
         for number, job in enumerate(as_completed(jobs), 1):
             both = job.result().side_by_side
@@ -156,15 +162,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.first_weeks", description=__doc__)
     parser.add_argument("--houses", nargs="+", default=HOUSES)
     parser.add_argument("--zones", nargs="+", default=zones())
-    parser.add_argument("--weeks", nargs="+", default=WEEKS, help="first local days")
-    parser.add_argument("--days", type=float, default=7.0)
+    parser.add_argument(
+        "--from", nargs="+", default=SPANS, dest="first_days", help="first local days"
+    )
+    parser.add_argument("--days", type=float, default=DAYS)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--write", action="store_true", help=f"write {PAGE.name}")
     arguments = parser.parse_args()
     pairs = run_all(
         arguments.houses,
         arguments.zones,
-        arguments.weeks,
+        arguments.first_days,
         days=arguments.days,
         workers=arguments.workers,
     )

@@ -46,6 +46,10 @@ class RunResult:
             name: recorded.pop(name)
             for name in ("guard_interventions", "plan_time_ms", "not_solved")
         }
+        if self.recorded.plan_time_ms is not None:
+            shared["plan_time_ms"] = dict(
+                zip(("median", "p95"), self.recorded.plan_time_ms, strict=True)
+            )
         return {**self.true.as_dict(), **shared, "from_records": recorded}
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from controller.snapshot import Snapshot
-from drivers.api import Capability, Knob, OperatingState, Signal
+from drivers.api import Capability, Knob, OperatingState, Signal, WriteClass
 from mpc.building import Emitter, flow_for_heat
 
 PREFERRED = (Capability.FLOW_SETPOINT, Capability.CURVE_OFFSET, Capability.ROOM_SETPOINT)
@@ -20,9 +20,10 @@ ROOM_LEVER_K = 2.0
 
 def choose_knob(knobs: Mapping[Capability, Knob], wish: Capability | None) -> Knob | None:
     """The owner's choice if the pump has it, else the finest one it has; None if it has none."""
+    writable = {c: k for c, k in knobs.items() if k.write_class is not WriteClass.FORBIDDEN}
     if wish is not None:
-        return knobs.get(wish)
-    return next((knobs[capability] for capability in PREFERRED if capability in knobs), None)
+        return writable.get(wish)
+    return next((writable[capability] for capability in PREFERRED if capability in writable), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,7 +71,8 @@ class Loop:
             async with asyncio.TaskGroup() as tasks:
                 while not stop.is_set() and (until is None or next_at < until):
                     await self.cycle(tasks)
-                    next_at = max(next_at + cycle, clock.now())
+                    now = clock.now()  # a clock that jumps back must not stop the cycles
+                    next_at = min(max(next_at + cycle, now), now + cycle)
                     await _sleep_or_stop(clock, next_at, stop)
                 await self._settle()
         finally:
