@@ -1,6 +1,7 @@
 """MQTT: one connection to the broker that comes back by itself, and callbacks per topic."""
 
 import asyncio
+import logging
 import ssl
 from collections.abc import Callable
 from typing import Protocol, TypeAlias
@@ -14,6 +15,8 @@ from drivers.errors import ConfigurationError, LinkLostError
 OnMessage: TypeAlias = Callable[[str, bytes, bool], None]
 """Receives topic, payload, and whether the broker had kept the message (unknown age). Must not
 raise on any payload."""
+
+log = logging.getLogger(__name__)
 
 LONGEST_BACK_OFF_S = 60.0
 _PORTS = {"mqtt": 1883, "mqtts": 8883}
@@ -111,10 +114,13 @@ class BrokerLink:
                     self._client = client
                     self._ready.set()
                     failures = 0
+                    log.info("connected to the broker %s", self.endpoint)
                     async for message in client.messages:
                         self._deliver(message)
             except MqttError as error:
                 self.last_error = str(error) or "connection lost"
+                if failures == 0:
+                    log.warning("broker %s: %s; trying again", self.endpoint, self.last_error)
             finally:
                 self._client = None
                 self._ready.clear()
