@@ -69,12 +69,6 @@ def planned_heat_w(plan: Plan, at: datetime) -> float | None:
     return plan.heat_w[index] if 0 <= index < len(plan.heat_w) else None
 
 
-def covers(plan: Plan, at: datetime) -> bool:
-    """Whether the plan says anything about this instant."""
-    end_at = plan.starts_at + timedelta(seconds=plan.step_s * len(plan.heat_w))
-    return plan.starts_at <= at < end_at
-
-
 def lowest_heat_w(snapshot: Snapshot, model: HouseModel, machine: Machine) -> float:
     """The least heat the pump can give without cycling, at today's temperatures."""
     outdoor_c = snapshot.value(Signal.OUTDOOR_C)
