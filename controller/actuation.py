@@ -14,6 +14,9 @@ PREFERRED = (Capability.FLOW_SETPOINT, Capability.CURVE_OFFSET, Capability.ROOM_
 DIRECT_RANGE_K = 10.0
 """How far the flow may lead or lag the one that the emitters need at rest."""
 
+OFFSET_DEAD_STEPS = 1.0
+"""A curve offset is a stored setting: it is moved only when it is wrong by a whole step or more."""
+
 ROOM_LEVER_K = 2.0
 """How far a room set-point is moved from the wanted temperature to make the pump run or rest."""
 
@@ -52,7 +55,10 @@ def heat_setting(
             aim_c = snapshot.value(Signal.FLOW_SETPOINT_C)
             if aim_c is None or current is None:
                 return None
-            return in_range(knob, current + (flow_c - aim_c))
+            wanted = current + (flow_c - aim_c)
+            if abs(wanted - current) < OFFSET_DEAD_STEPS * knob.resolution:
+                return current
+            return in_range(knob, wanted)
         case Capability.ROOM_SETPOINT:
             return in_range(knob, path.room_c + ROOM_LEVER_K)
         case _:

@@ -172,8 +172,13 @@ class Loop:
     def _listen(self, snapshot: Snapshot) -> None:
         """A turn at the wall thermostat, or the end of a timed wish, changes what is wanted."""
         heard = notice_thermostat(forget_past(self._wishes, snapshot.at), snapshot)
-        if heard != self._wishes:
-            self.change_wishes(heard)
+        if heard == self._wishes:
+            return
+        wanted_before = self._target_at(snapshot.at, snapshot).room_c
+        self._wishes = heard
+        self._p.store.save_wishes(heard)
+        if self._target_at(snapshot.at, snapshot).room_c != wanted_before:
+            self._hurry()
 
     async def _knob_now(self) -> float | None:
         """An offset is relative to what the pump holds now; other knobs need no reading."""
@@ -216,6 +221,9 @@ class Loop:
         """Take up a new will of the owner at once, and durably."""
         self._wishes = wishes
         self._p.store.save_wishes(wishes)
+        self._hurry()
+
+    def _hurry(self) -> None:
         if self._p.planning is not None:
             self._p.planning.hurry()
 

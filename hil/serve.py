@@ -131,7 +131,10 @@ async def _on_the_wire(
     broker = embedded_broker() if broker_url is None else foreign_broker(broker_url)
     async with broker as (publish, url):
         server = BusServer(house.modbus, port=port)
-        modbus_port = await server.start()
+        try:
+            modbus_port = await server.start()
+        except (OSError, RuntimeError) as error:
+            raise SystemExit(f"Modbus port {port} cannot be opened: {error}") from error
         try:
             yield publish, {"modbus_port": modbus_port, "broker": url}
         finally:
