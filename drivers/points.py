@@ -43,6 +43,19 @@ class WordOrder(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Gate:
+    """A mode register just before the value, which acts only while the mode is `on`.
+
+    Both are read and written in one request, so that neither is ever in force without the other.
+    """
+
+    on: int
+    off: int
+    value_when_off: float  # engineering: how "off" reads, and what to write to switch off
+    register_when_off: int  # raw: what is left beside `off`, so that the device takes the write
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Point:
     """Address (0-based, as on the wire), coding, unit and origin of one value."""
 
@@ -57,6 +70,9 @@ class Point:
     maximum: float | None = None
     sentinels: tuple[int, ...] = ()  # raw values meaning "no value", compared before scaling
     codes: Mapping[int, int] = field(default_factory=dict)  # raw enum -> our code
+    mask: int = 0xFFFFFFFF  # the bits that make up the code; applied after the sentinels
+    weights: tuple[int, ...] = ()  # of adjacent registers, whose weighted sum is the raw value
+    gate: Gate | None = None
     writable: bool = False
     documented: str = ""  # the address as the source prints it
     source: str = ""
@@ -88,32 +104,29 @@ _WORD = 0xFFFF
 
 def register_count(point: Point) -> int:
     """How many registers the point occupies."""
-    return 2 if _BITS[point.kind] == 32 else 1
+    if point.weights:
+        return len(point.weights)
+    return (2 if _BITS[point.kind] == 32 else 1) + (point.gate is not None)
 
 
 def decode(point: Point, registers: Sequence[int]) -> float | Undecodable:
     """The engineering value in the registers, or why there is none; never raises.
 
-    Order of judgement: number of registers, width, sentinel, code, finite number, range.
+    Order of judgement: number of registers, mode, width, sentinel, code, finite number, range.
     A sentinel matches by bit pattern, so -32768 and 0x8000 mean the same.
     """
     if len(registers) != register_count(point):
         return Undecodable(
             f"{len(registers)} registers instead of {register_count(point)} for {point.name}"
         )
-    bits = _BITS[point.kind]
-    pattern = _pattern(registers, point.word_order)
-    if bits == 8 and not _fits_a_byte(pattern, signed=point.kind in _SIGNED):
-        return Undecodable(f"{point.name} does not fit in 8 bits (register {pattern})")
-    mask = (1 << bits) - 1
-    pattern &= mask
-    for sentinel in point.sentinels:
-        if sentinel & mask == pattern:
-            return Undecodable(f"the device reports no value for {point.name} (raw {sentinel})")
-    value = _engineering(point, pattern)
-    if isinstance(value, Undecodable) or _in_range(point, value):
-        return value
-    return Undecodable(f"{point.name} = {value:g} {point.unit} is outside its plausible range")
+    gate = point.gate
+    if gate is None:
+        return _value(point, registers)
+    if registers[0] == gate.off:
+        return gate.value_when_off
+    if registers[0] != gate.on:
+        return Undecodable(f"{point.name} is not in force: its mode is {registers[0]}")
+    return _value(point, registers[1:])
 
 
 def encode(point: Point, value: float) -> tuple[int, ...]:
@@ -122,11 +135,19 @@ def encode(point: Point, value: float) -> tuple[int, ...]:
     Raises `OutOfRangeError` for NaN, for a value outside the range or the width, for an unknown
     code, and for a value whose registers would read as "no value".
     """
+    gate = point.gate
+    if gate is not None and value == gate.value_when_off:
+        return (gate.off, gate.register_when_off)
     if not _in_range(point, value):
         raise OutOfRangeError(
             f"{point.name}: {value:g} {point.unit} is outside {point.minimum} .. {point.maximum}"
         )
-    registers = _registers(point, _raw_pattern(point, value))
+    if point.weights:
+        registers = _shares(point, value)
+    else:
+        registers = _registers(point, _raw_pattern(point, value))
+    if gate is not None:
+        registers = (gate.on, *registers)
     back = decode(point, registers)
     if isinstance(back, Undecodable):
         raise OutOfRangeError(f"{point.name}: {value:g} cannot be written: {back.reason}")
@@ -138,6 +159,53 @@ def _in_range(point: Point, value: float) -> bool:
     low = -math.inf if point.minimum is None else point.minimum
     high = math.inf if point.maximum is None else point.maximum
     return math.isfinite(value) and low <= value <= high
+
+
+def _value(point: Point, registers: Sequence[int]) -> float | Undecodable:
+    """The value in the registers that follow the mode, if there is one."""
+    if point.weights:
+        return _weighted(point, registers)
+    bits = _BITS[point.kind]
+    pattern = _pattern(registers, point.word_order)
+    if bits == 8 and not _fits_a_byte(pattern, signed=point.kind in _SIGNED):
+        return Undecodable(f"{point.name} does not fit in 8 bits (register {pattern})")
+    mask = (1 << bits) - 1
+    pattern &= mask
+    for sentinel in point.sentinels:
+        if sentinel & mask == pattern:
+            return Undecodable(f"the device reports no value for {point.name} (raw {sentinel})")
+    return _plausible(point, _engineering(point, pattern & point.mask))
+
+
+def _plausible(point: Point, value: float | Undecodable) -> float | Undecodable:
+    """The value if it lies in the point's range."""
+    if isinstance(value, Undecodable) or _in_range(point, value):
+        return value
+    return Undecodable(f"{point.name} = {value:g} {point.unit} is outside its plausible range")
+
+
+def _weighted(point: Point, registers: Sequence[int]) -> float | Undecodable:
+    """The weighted sum; one register without a value leaves none, where its weight is not 0."""
+    sentinels = {sentinel & _WORD for sentinel in point.sentinels}
+    raw = 0
+    for weight, register in zip(point.weights, registers, strict=True):
+        if weight and register in sentinels:
+            return Undecodable(f"the device reports no value for {point.name} (raw {register})")
+        raw += weight * register
+    return _plausible(point, _coded(point, raw))
+
+
+def _shares(point: Point, value: float) -> tuple[int, ...]:
+    """Registers whose weighted sum is the value; the heaviest take as much as they can."""
+    rest = _raw(point, value)
+    shares = [0] * len(point.weights)
+    for place in sorted(range(len(shares)), key=lambda place: -point.weights[place]):
+        weight = point.weights[place]
+        shares[place] = min(max(rest, 0) // weight, _WORD) if weight else 0
+        rest -= shares[place] * weight
+    if rest:
+        raise OutOfRangeError(f"{point.name}: {value:g} does not fit in its registers")
+    return tuple(shares)
 
 
 def _pattern(registers: Sequence[int], order: WordOrder) -> int:
@@ -160,6 +228,11 @@ def _engineering(point: Point, pattern: int) -> float | Undecodable:
         return unpacked * point.scale
     bits = _BITS[point.kind]
     raw = pattern - (1 << bits) if point.kind in _SIGNED and pattern >> (bits - 1) else pattern
+    return _coded(point, raw)
+
+
+def _coded(point: Point, raw: int) -> float | Undecodable:
+    """Our code for the raw number, or the raw number scaled."""
     if point.codes:
         code = point.codes.get(raw)
         return Undecodable(f"{point.name}: unknown code {raw}") if code is None else float(code)
@@ -180,6 +253,16 @@ def _nearest(point: Point, value: float) -> int:
         raise OutOfRangeError(f"{point.name}: {value:g} does not fit in {point.kind}") from error
 
 
+def _raw(point: Point, value: float) -> int:
+    """The raw number that stands for the value; raises `OutOfRangeError` for an unknown code."""
+    if not point.codes:
+        return _nearest(point, value)
+    raw = next((raw for raw, code in point.codes.items() if code == value), None)
+    if raw is None:
+        raise OutOfRangeError(f"{point.name}: {value:g} is not one of its codes")
+    return raw
+
+
 def _raw_pattern(point: Point, value: float) -> int:
     """The nearest bit pattern to `value`; raises `OutOfRangeError` when the width is too small."""
     if point.kind is Kind.FLOAT32:
@@ -187,12 +270,7 @@ def _raw_pattern(point: Point, value: float) -> int:
             return int.from_bytes(struct.pack(">f", value / point.scale), "big")
         except OverflowError as error:
             raise OutOfRangeError(f"{point.name}: {value:g} is too large for float32") from error
-    if point.codes:
-        raw = next((raw for raw, code in point.codes.items() if code == value), None)
-        if raw is None:
-            raise OutOfRangeError(f"{point.name}: {value:g} is not one of its codes")
-    else:
-        raw = _nearest(point, value)
+    raw = _raw(point, value)
     bits = _BITS[point.kind]
     low = -(1 << (bits - 1)) if point.kind in _SIGNED else 0
     if not low <= raw < low + (1 << bits):
@@ -202,7 +280,7 @@ def _raw_pattern(point: Point, value: float) -> int:
 
 def _registers(point: Point, pattern: int) -> tuple[int, ...]:
     """The bit pattern cut into registers."""
-    if register_count(point) == 1:
+    if _BITS[point.kind] < 32:
         return (pattern,)
     high, low = pattern >> 16, pattern & _WORD
     return (high, low) if point.word_order is WordOrder.BIG else (low, high)

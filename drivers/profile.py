@@ -17,6 +17,7 @@ from drivers.errors import ConfigurationError, OutOfRangeError
 from drivers.points import (
     LARGEST_SCALE,
     SMALLEST_SCALE,
+    Gate,
     Kind,
     Point,
     Space,
@@ -28,6 +29,8 @@ from drivers.section import Section, suggestion
 
 _FOLDER = Path(__file__).parent / "profiles"
 _LAST_ADDRESS = 0xFFFF
+_WORD = 0xFFFF
+_EVERY_BIT = 0xFFFFFFFF
 _LARGEST_READ = 125
 """Registers in one answer (Modbus Application Protocol V1.1b3, 6.3 and 6.4)."""
 
@@ -201,6 +204,9 @@ def _point(name: str, section: Section, source: str) -> Point:
         maximum=section.optional_number("maximum"),
         sentinels=section.wholes("sentinels"),
         codes=_codes(section),
+        mask=section.whole("mask", _EVERY_BIT, low=1, high=_EVERY_BIT),
+        weights=section.wholes("weights"),
+        gate=_gate(section),
         writable=section.flag("writable", default=False),
         documented=section.text("documented", ""),
         source=section.text("source", source),
@@ -210,11 +216,34 @@ def _point(name: str, section: Section, source: str) -> Point:
     if point.writable and point.space is not Space.HOLDING:
         section.problem("writable", "only holding registers can be written")
     if point.address + register_count(point) - 1 > _LAST_ADDRESS:
-        section.problem("address", "the second register lies beyond 65535")
+        section.problem("address", "its last register lies beyond 65535")
     if point.codes and point.kind is Kind.FLOAT32:
         section.problem("codes", "a float32 has no codes")
+    if point.mask != _EVERY_BIT and (not point.codes or point.writable):
+        section.problem("mask", "is for the codes of a point that is only read")
+    if point.weights and (point.kind is not Kind.UINT16 or point.gate is not None):
+        section.problem("weights", "are for plain uint16 registers")
+    if point.weights and (min(point.weights) < 0 or max(point.weights) == 0):
+        section.problem("weights", "must not be negative, and not all 0")
     section.done()
     return point
+
+
+def _gate(section: Section) -> Gate | None:
+    """The mode register before the value, if there is one."""
+    part = section.part("gate")
+    if part is None:
+        return None
+    gate = Gate(
+        on=part.whole("on", low=0, high=_WORD),
+        off=part.whole("off", low=0, high=_WORD),
+        value_when_off=part.number("value_when_off"),
+        register_when_off=part.whole("register_when_off", low=0, high=_WORD),
+    )
+    if gate.on == gate.off:
+        part.problem("on", "must differ from off")
+    part.done()
+    return gate
 
 
 def _codes(section: Section) -> dict[int, int]:
@@ -289,8 +318,9 @@ def _layout_problems(profile: Profile) -> list[str]:
     problems: list[str] = []
     order = sorted(profile.points.values(), key=lambda point: (point.space, point.address))
     for point in order:
-        if register_count(point) > profile.connection.largest_block:
-            problems.append(f"points.{point.name}.kind: needs a largest_block of 2 registers")
+        count = register_count(point)
+        if count > profile.connection.largest_block:
+            problems.append(f"points.{point.name}: needs a largest_block of {count} registers")
     for before, after in pairwise(order):
         end = before.address + register_count(before)
         if before.space is after.space and after.address < end:
@@ -308,7 +338,7 @@ def _knob_problems(profile: Profile) -> list[str]:
             found += _restore_problems(knob, point)
         if not point.writable:
             found.append(f"point: {knob.point} is not writable")
-        if abs(point.scale) > knob.resolution:
+        if point.kind is not Kind.FLOAT32 and abs(point.scale) > knob.resolution:
             found.append(f"resolution: is finer than a step of {knob.point}")
         for key in ("minimum", "maximum", "release_value", "safe_minimum", "safe_maximum"):
             value = getattr(knob, key)

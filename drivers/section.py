@@ -114,6 +114,11 @@ class Section:
         self.problem(key, "must be a table")
         return {}
 
+    def part(self, key: str) -> "Section | None":
+        """A nested table with keys of its own, None when the key is absent."""
+        value = self._get(key, required=False)
+        return None if value is None else Section(value, self._path(key), self._problems)
+
     def done(self) -> None:
         """Report every key that nobody asked for."""
         for key in self._table:

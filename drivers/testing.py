@@ -218,8 +218,10 @@ CHECKS: tuple[Callable[[Rig], Awaitable[None]], ...] = (
 
 def _raw_registers(point: Point, raw: int) -> tuple[int, ...]:
     """A raw value as registers, laid out with the standard library's words, not our encoder's."""
-    if register_count(point) == 1:
-        return (raw & 0xFFFF,)
+    if point.weights or register_count(point) == 1:
+        return (raw & 0xFFFF,) * register_count(point)
+    if point.gate is not None:
+        return (point.gate.on, raw & 0xFFFF)
     words = ((raw >> 16) & 0xFFFF, raw & 0xFFFF)
     return words if point.word_order == "big" else words[::-1]
 

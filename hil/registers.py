@@ -25,6 +25,10 @@ class IllegalValueError(RefusedByDeviceError):
 
 def absent_registers(point: Point) -> tuple[int, ...]:
     """What the device shows where it has no value: the sentinel, NaN, or zeros."""
+    if point.gate is not None:
+        return (point.gate.off, point.gate.register_when_off)
+    if point.sentinels and point.weights:
+        return (point.sentinels[0] & 0xFFFF,) * register_count(point)
     if point.sentinels:
         pattern = point.sentinels[0] & (0xFFFFFFFF if register_count(point) == 2 else 0xFFFF)
         if register_count(point) == 1:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from drivers.errors import ConfigurationError, OutOfRangeError
 from drivers.points import (
+    Gate,
     Kind,
     Point,
     Space,
@@ -215,3 +216,104 @@ def test_what_was_decoded_encodes_to_the_same_value(target: Point, words: list[i
 def test_float32_round_trip_is_exact(value: float) -> None:
     target = point(Kind.FLOAT32)
     assert decode(target, encode(target, value)) == value
+
+
+SPLIT = point(Kind.UINT16, weights=(1, 1000, 0, 1, 1000), sentinels=(-32768,))
+"""Two counters of kWh and MWh with a register between them that does not count."""
+
+
+def test_weights_sum_adjacent_registers() -> None:
+    assert register_count(SPLIT) == 5
+    assert decode(SPLIT, [345, 12, 77, 6, 3]) == 15351.0
+    assert decode(SPLIT, [0, 0, 0, 0, 0]) == 0.0
+
+
+@pytest.mark.parametrize("place", range(5))
+def test_a_missing_share_leaves_no_sum_but_a_missing_stranger_does(place: int) -> None:
+    registers = [345, 12, 77, 6, 3]
+    registers[place] = 0x8000
+    assert isinstance(decode(SPLIT, registers), Undecodable) is (place != 2)
+
+
+@given(st.integers(0, 130_000_000))
+def test_a_sum_is_encoded_so_that_it_comes_back(total: int) -> None:
+    try:
+        registers = encode(SPLIT, total)
+    except OutOfRangeError:  # only where a share would have to be the sentinel
+        assert total // 1000 in (0x8000, 0x8000 + 0xFFFF)
+    else:
+        assert decode(SPLIT, registers) == total
+
+
+@pytest.mark.parametrize("total", [-1.0, 2e8])
+def test_a_sum_beyond_its_registers_is_refused(total: float) -> None:
+    with pytest.raises(OutOfRangeError, match="does not fit"):
+        encode(SPLIT, total)
+
+
+def test_a_sum_keeps_its_range() -> None:
+    bounded = point(Kind.UINT16, weights=(1, 1000), scale=0.1, maximum=100.0)
+    assert decode(bounded, [999, 0]) == 99.9
+    assert isinstance(decode(bounded, [1, 1]), Undecodable)
+
+
+def test_flags_in_adjacent_registers_can_make_one_code() -> None:
+    flags = point(Kind.UINT16, weights=(2, 1), codes={0: 0, 1: 1, 2: 2, 3: 2})
+    assert [decode(flags, registers) for registers in ([0, 0], [0, 1], [1, 0], [1, 1])] == [
+        0,
+        1,
+        2,
+        2,
+    ]
+    assert encode(flags, 2.0) == (1, 0)
+    assert isinstance(decode(flags, [1, 2]), Undecodable)
+
+
+BITS = point(Kind.UINT16, mask=0b0110, codes={0b0000: 0, 0b0010: 1, 0b0100: 2}, sentinels=(0x8000,))
+
+
+@pytest.mark.parametrize(
+    ("register", "value"), [(0b0000, 0), (0b1011, 1), (0b0101, 2), (0b0110, None), (0x8000, None)]
+)
+def test_only_the_masked_bits_make_the_code(register: int, value: int | None) -> None:
+    decoded = decode(BITS, [register])
+    assert isinstance(decoded, Undecodable) if value is None else decoded == value
+
+
+def test_a_masked_code_is_encoded_as_its_bits() -> None:
+    assert encode(BITS, 2.0) == (0b0100,)
+
+
+GATED = point(
+    Kind.UINT16,
+    scale=100.0,
+    minimum=0.0,
+    maximum=30000.0,
+    sentinels=(32767,),
+    gate=Gate(on=2, off=0, value_when_off=99999.0, register_when_off=300),
+)
+
+
+@pytest.mark.parametrize(
+    ("value", "registers"), [(4200.0, (2, 42)), (0.0, (2, 0)), (99999.0, (0, 300))]
+)
+def test_the_mode_goes_with_the_value(value: float, registers: tuple[int, ...]) -> None:
+    assert register_count(GATED) == 2
+    assert encode(GATED, value) == registers
+    assert decode(GATED, registers) == value
+
+
+@pytest.mark.parametrize("register", [0, 42, 32767])
+def test_a_value_beside_an_off_mode_is_not_in_force(register: int) -> None:
+    assert decode(GATED, [0, register]) == 99999.0
+
+
+@pytest.mark.parametrize("registers", [[1, 42], [2, 32767], [2, 301], [2]])
+def test_a_foreign_mode_or_a_value_without_meaning_is_no_value(registers: list[int]) -> None:
+    assert isinstance(decode(GATED, registers), Undecodable)
+
+
+@pytest.mark.parametrize("value", [-100.0, 30100.0, math.nan])
+def test_a_gated_value_keeps_its_range(value: float) -> None:
+    with pytest.raises(OutOfRangeError):
+        encode(GATED, value)

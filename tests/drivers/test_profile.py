@@ -92,7 +92,20 @@ def test_a_complete_profile_is_read() -> None:
         ("points.outdoor", 3, "points.outdoor: must be a table"),
         ("points.outdoor.address", 65536, "must be a whole number from 0 to 65535"),
         ("points.outdoor.address", True, "must be a whole number"),
-        ("points.energy.address", 65535, "second register lies beyond"),
+        ("points.energy.address", 65535, "last register lies beyond"),
+        ("points.outdoor.mask", 1, "codes of a point that is only read"),
+        ("points.outdoor.mask", 0, "must be a whole number from 1"),
+        ("points.outdoor.weights", [1, 1000], "are for plain uint16 registers"),
+        ("points.energy", {"space": "input", "address": 9, "kind": "uint16", "weights": [1, -1]},
+         "must not be negative"),
+        ("points.energy", {"space": "input", "address": 9, "kind": "uint16", "weights": [0, 0]},
+         "not all 0"),
+        ("points.energy", {"space": "input", "address": 9, "kind": "uint16", "weights": [1] * 5},
+         "needs a largest_block of 5"),
+        ("points.flow_setpoint.gate", 1, "points.flow_setpoint.gate: must be a table"),
+        ("points.flow_setpoint.gate", {"on": 1}, "points.flow_setpoint.gate.off: is missing"),
+        ("points.flow_setpoint.gate",
+         {"on": 1, "off": 1, "value_when_off": 0, "register_when_off": 0}, "must differ from off"),
         ("points.outdoor.scale", 0, "no usable scale"),
         ("points.outdoor.scale", "0.1", "must be a number"),
         ("points.outdoor.scale", float("nan"), "must be a number"),
@@ -127,6 +140,22 @@ def test_every_mistake_is_named(path: str, value: object, message: str) -> None:
         parse_profile(changed(path, value), "here")
     assert message in str(caught.value)
     assert all(line.startswith("here: ") for line in str(caught.value).splitlines())
+
+
+def test_a_gate_takes_the_register_before_the_value() -> None:
+    gate = {"on": 1, "off": 0, "value_when_off": 0, "register_when_off": 150}
+    mapping = changed("points.flow_setpoint.gate", gate)
+    point = parse_profile(mapping, "here").points["flow_setpoint"]
+    assert register_count(point) == 2
+    assert point.gate is not None
+    assert point.gate.register_when_off == 150
+
+
+def test_a_float_has_no_step_that_a_knob_could_be_finer_than() -> None:
+    mapping = changed("points.flow_setpoint.kind", "float32")
+    mapping["points"]["flow_setpoint"]["scale"] = 1.0  # type: ignore[index]
+    knob = parse_profile(mapping, "here").knobs[Capability.FLOW_SETPOINT]
+    assert knob.resolution == 0.1
 
 
 def test_safe_range_must_lie_inside_the_knob() -> None:

@@ -5,7 +5,7 @@ import pytest
 from drivers.api import Capability, OperatingState, Signal
 from drivers.errors import RefusedByDeviceError
 from drivers.points import Space, Undecodable, decode, encode, register_count
-from drivers.profile import blocks, load_profile
+from drivers.profile import blocks, load_profile, shipped_profiles
 from hil.registers import Bus, IllegalValueError, RegisterImage
 
 READINGS = {
@@ -45,7 +45,7 @@ def value_of(image, point_name):
     return decode(point, image.read(1, point.space, point.address, register_count(point)))
 
 
-@pytest.mark.parametrize("name", ["generic_modbus", "nibe_s", "sdm630"])
+@pytest.mark.parametrize("name", shipped_profiles())
 def test_the_driver_decodes_what_the_plant_shows(name):
     image, _ = image_of(name)
     for signal, point_name in image.profile.signals.items():
@@ -56,7 +56,7 @@ def test_the_driver_decodes_what_the_plant_shows(name):
             )
 
 
-@pytest.mark.parametrize("name", ["generic_modbus", "nibe_s", "sdm630"])
+@pytest.mark.parametrize("name", shipped_profiles())
 def test_the_drivers_blocks_can_be_read_in_one_request(name):
     image, _ = image_of(name)
     for block in blocks(image.profile):
