@@ -38,7 +38,8 @@ def test_registers_mean_what_the_source_says(profile: str, row: dict[str, Any]) 
     [
         case
         for case in ROWS
-        if case.values[1]["space"] == "holding" and case.values[1]["value"] is not None
+        if case.values[1]["value"] is not None
+        and load_profile(case.values[0]).points[case.values[1]["point"]].writable
     ],
 )
 def test_writing_a_value_gives_the_registers_of_the_source(
