@@ -1,4 +1,4 @@
-"""Every shipped heat pump with a knob for heat steers a simulated house through its own registers."""
+"""Every shipped heat pump with a knob for heat heats a simulated house through its registers."""
 
 import pytest
 from scripted import at_hour, play, spec
