@@ -144,6 +144,32 @@ def test_the_release_value_hands_back_at_once():
     assert written[-1] == (Capability.FLOW_SETPOINT, None)
 
 
+def test_a_gated_request_reaches_the_pump_with_its_mode_and_ends_with_it():
+    image, written = image_of("luxtronik_shi")
+    assert value_of(image, "power_limit") == 30000.0
+    image.write(1, 10040, [1, 42])
+    assert written == [(Capability.POWER_LIMIT, 4200.0)]
+    image.pass_time(86400.0)  # it does not lapse
+    assert image.read(1, Space.HOLDING, 10040, 2) == [1, 42]
+    image.write(1, 10040, [0, 300])
+    assert written[-1] == (Capability.POWER_LIMIT, None)
+
+
+def test_half_of_a_gated_value_and_a_foreign_mode_are_refused():
+    image, written = image_of("luxtronik_shi")
+    for address, registers in [(10040, [1]), (10040, [2, 42])]:
+        with pytest.raises(IllegalValueError):
+            image.write(1, address, registers)
+    with pytest.raises(RefusedByDeviceError, match="takes no write"):
+        image.write(1, 10041, [42])
+    assert written == []
+
+
+def test_a_sum_without_a_reading_shows_its_sentinel():
+    image, _ = image_of("stiebel_isg", readings={Signal.ENERGY_KWH: None})
+    assert image.read(1, Space.INPUT, 3511, 5) == [0x8000] * 5
+
+
 def test_a_persistent_value_stays_and_its_writes_are_counted():
     image, written = image_of("nibe_s")
     point = image.profile.points["curve_offset"]
