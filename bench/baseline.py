@@ -39,10 +39,18 @@ PROBE_K = 1.5
 """Shift of the curve by which the cost of a warmer house is measured."""
 
 TUNING_WEEKS = {
-    "DK1": (datetime(2024, 1, 28, 23, tzinfo=UTC), datetime(2024, 11, 10, 23, tzinfo=UTC)),
-    "DE_LU": (datetime(2023, 1, 22, 23, tzinfo=UTC), datetime(2023, 11, 19, 23, tzinfo=UTC)),
+    "DK1": (
+        datetime(2024, 1, 28, 23, tzinfo=UTC),
+        datetime(2024, 4, 7, 22, tzinfo=UTC),
+        datetime(2024, 11, 10, 23, tzinfo=UTC),
+    ),
+    "DE_LU": (
+        datetime(2023, 1, 22, 23, tzinfo=UTC),
+        datetime(2023, 3, 26, 22, tzinfo=UTC),
+        datetime(2023, 11, 19, 23, tzinfo=UTC),
+    ),
 }
-"""None of them is used in a comparison."""
+"""Winter, spring sun and autumn, so that the curve is good all season; none is in a comparison."""
 
 TUNED_FILE = "tuned_curves.json"
 

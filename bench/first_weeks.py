@@ -24,7 +24,7 @@ from bench.zones import load_zone, zones
 
 HOUSES = ("brick1935", "slab2004", "timber1972")
 SPANS = ("2024-01-08", "2024-02-12", "2024-03-11", "2024-12-02")
-DAYS = 14.0
+DAYS = 10.0
 """First local days and length; no tuning week lies in them. Frost, thaw, spring, dear evenings."""
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "benchmarks" / "first-weeks.md"
