@@ -57,6 +57,8 @@ def _section(profile: Profile, profiles: Iterable[Profile]) -> list[str]:
     lines += [f"- Signals: {_codes(signal.value for signal in profile.signals)}"]
     if missing:
         lines += [f"- Missing signals: {_codes(missing)}"]
+    if profile.left_out:
+        lines += ["- Left out on purpose:", *_items(profile.left_out)]
     if profile.knobs:
         absent = [kind.value for kind in Capability if kind not in profile.knobs]
         lines += [f"- When heatherd falls silent it {_SILENCE[profile.on_silence]}."]
@@ -81,6 +83,11 @@ def _knob_row(knob: Knob) -> tuple[str, ...]:
         "never" if knob.lapse_s is None else f"{knob.lapse_s:g} s",
         liveable,
     )
+
+
+def _items(text: str) -> list[str]:
+    """A list in a profile as a nested list of the page."""
+    return [f"  - {_flat(item)}" for item in f"\n{text}".split("\n- ")[1:]]
 
 
 def _capabilities(knobs: Iterable[Capability]) -> str:

@@ -61,6 +61,7 @@ class Profile:
     points: Mapping[str, Point]  # by point name
     signals: Mapping[Signal, str]  # signal -> point name, read every cycle
     knobs: Mapping[Capability, Knob]
+    left_out: str = ""  # what the device has and the profile has not, and why; a list
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +134,7 @@ def parse_profile(mapping: Mapping[str, object], origin: str) -> Profile:
         points=points,
         signals=_signals(section, points),
         knobs=_knobs(section, points, problems),
+        left_out=section.text("left_out", ""),
     )
     section.done()
     if not problems:

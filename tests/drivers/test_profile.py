@@ -191,6 +191,13 @@ def test_shipped_profiles_are_valid_and_named_like_their_file(name: str) -> None
     assert all(point.source for point in profile.points.values())
 
 
+@pytest.mark.parametrize("name", shipped_profiles())
+def test_a_shipped_pump_that_lacks_a_capability_says_what_is_left_out(name: str) -> None:
+    profile = load_profile(name)
+    complete = profile.kind == "meter" or set(profile.knobs) == set(Capability)
+    assert complete or profile.left_out.strip().startswith("- ")
+
+
 def test_an_unknown_name_suggests_a_shipped_one() -> None:
     with pytest.raises(ConfigurationError, match="did you mean 'nibe_s'"):
         load_profile("nibe_x")
