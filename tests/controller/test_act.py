@@ -30,21 +30,49 @@ from drivers.errors import LinkLostError, TransientError
 from drivers.profile import load_profile
 from drivers.testing import Rig, make_rig
 
+VOLATILE = [
+    pytest.param(name, capability, load_profile(name).knobs[capability].lapse_s)
+    for name, capability in knobs_of(WriteClass.VOLATILE)
+]
 
-@pytest.mark.parametrize(("name", "capability"), knobs_of(WriteClass.VOLATILE))
+
+@pytest.mark.parametrize(
+    ("name", "capability", "lapse_s"), [case for case in VOLATILE if case.values[2] is not None]
+)
 async def test_a_volatile_value_is_renewed_at_half_its_lapse(
-    name: str, capability: Capability, store: Store
+    name: str, capability: Capability, lapse_s: float, store: Store
 ) -> None:
     rig = make_rig(load_profile(name))
     knob = rig.pump.knobs[capability]
-    assert knob.lapse_s is not None
     actuator = hand(rig, store)
     value = knob.minimum + 10 * knob.resolution
     for share, times in ((0.0, 1), (0.49, 1), (0.5, 2), (0.9, 2), (1.0, 3)):
-        at = AT + timedelta(seconds=knob.lapse_s * share)
+        at = AT + timedelta(seconds=lapse_s * share)
         outcome = await actuator.apply(ask(capability, value), at)
         assert outcome == Applied({capability: pytest.approx(value)})
         assert written(rig, capability) == [pytest.approx(value)] * times
+
+
+@pytest.mark.parametrize(
+    ("name", "capability", "lapse_s"), [case for case in VOLATILE if case.values[2] is None]
+)
+async def test_a_volatile_value_that_does_not_lapse_is_written_once_and_after_a_restart(
+    name: str, capability: Capability, lapse_s: None, store: Store
+) -> None:
+    del lapse_s
+    rig = make_rig(load_profile(name))
+    knob = rig.pump.knobs[capability]
+    assert knob.release_value is not None  # nothing else would end it
+    actuator = hand(rig, store)
+    value = knob.minimum + 10 * knob.resolution
+    for hours in range(24):
+        await actuator.apply(ask(capability, value), AT + timedelta(hours=hours))
+    assert written(rig, capability) == [pytest.approx(value)]
+    turn(rig, capability, knob.release_value)  # it has restarted and forgotten
+    await actuator.apply(ask(capability, value), AT + timedelta(days=1))
+    assert await held(rig, capability) == pytest.approx(value)
+    assert await actuator.hand_back(AT + timedelta(days=2))
+    assert await held(rig, capability) == knob.release_value
 
 
 async def test_another_volatile_value_is_written_at_once(generic: Rig, store: Store) -> None:

@@ -29,10 +29,11 @@ from drivers.testing import Rig, make_rig
 
 
 def owners_and_ours(knob: Knob) -> tuple[float, float, float]:
-    """The owner's value, and two that heatherd may want."""
+    """The owner's value, and two others that heatherd may want."""
     assert knob.safe_minimum is not None
     assert knob.safe_maximum is not None
-    return knob.minimum, knob.safe_minimum, knob.safe_maximum
+    own = knob.minimum if knob.minimum < knob.safe_minimum else knob.maximum
+    return own, knob.safe_minimum, knob.safe_maximum
 
 
 @pytest.mark.parametrize(("name", "capability"), knobs_of(WriteClass.PERSISTENT))
