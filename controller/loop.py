@@ -172,12 +172,12 @@ class Loop:
     def _listen(self, snapshot: Snapshot) -> None:
         """A turn at the wall thermostat, or the end of a timed wish, changes what is wanted."""
         heard = notice_thermostat(forget_past(self._wishes, snapshot.at), snapshot)
-        if heard == self._wishes:
-            return
-        wanted_before = self._target_at(snapshot.at, snapshot).room_c
-        self._wishes = heard
-        self._p.store.save_wishes(heard)
-        if self._target_at(snapshot.at, snapshot).room_c != wanted_before:
+        if heard != self._wishes:
+            self._wishes = heard
+            self._p.store.save_wishes(heard)
+        before = self._before
+        wanted_c = self._target_at(snapshot.at, snapshot).room_c
+        if before is not None and wanted_c != before.target.room_c:
             self._hurry()
 
     async def _knob_now(self) -> float | None:
