@@ -17,8 +17,8 @@ DIRECT_RANGE_K = 10.0
 OFFSET_DEAD_STEPS = 1.0
 """A curve offset is a stored setting: it is moved only when it is wrong by a whole step or more."""
 
-ROOM_LEVER_K = 2.0
-"""How far a room set-point is moved from the wanted temperature to make the pump run or rest."""
+ROOM_RUN_C = 23.0
+"""A room set-point that makes a pump run; it is fixed, because a stored setting wears."""
 
 
 def choose_knob(knobs: Mapping[Capability, Knob], wish: Capability | None) -> Knob | None:
@@ -60,7 +60,7 @@ def heat_setting(
                 return current
             return in_range(knob, wanted)
         case Capability.ROOM_SETPOINT:
-            return in_range(knob, path.room_c + ROOM_LEVER_K)
+            return in_range(knob, ROOM_RUN_C)
         case _:
             return None
 
@@ -80,10 +80,8 @@ def _flow_c(heat_w: float, path: HeatPath, snapshot: Snapshot) -> float:
     return min(max(direct_c, rest_c - DIRECT_RANGE_K), rest_c + DIRECT_RANGE_K)
 
 
-def rest_setting(knob: Knob, room_c: float) -> float:
+def rest_setting(knob: Knob) -> float:
     """The knob's value that asks for as little heat as it can."""
-    if knob.capability is Capability.ROOM_SETPOINT:
-        return in_range(knob, room_c - ROOM_LEVER_K)
     return in_range(knob, knob.minimum)
 
 

@@ -58,12 +58,18 @@ class Snapshot:
 
     @property
     def compressor_on(self) -> bool | None:
-        """Whether the compressor runs, measured by frequency, else by electric power."""
+        """Whether the compressor runs: by its frequency, else by electric power, else by what the
+        pump says it is doing."""
         hz = self.value(Signal.COMPRESSOR_HZ)
         if hz is not None:
             return hz > 0.0
         power_w = self.value(Signal.POWER_W)
-        return None if power_w is None else power_w > RUNNING_POWER_W
+        if power_w is not None:
+            return power_w > RUNNING_POWER_W
+        state = self.operating_state
+        if state is None or state is OperatingState.OTHER:
+            return None
+        return state is not OperatingState.OFF
 
 
 RUNNING_POWER_W = 150.0

@@ -102,12 +102,9 @@ def decide(
     running = memory.compressor_on is True
     soon_w = max(heat_w, mean_heat_w(plan, snapshot.at, LOOK_S)) if running else heat_w
     run = soon_w >= least_w * (KEEP_FRAC if running else START_FRAC)
-    room_c = belief.estimate.state_c[0]
     knob = machine.knob
     if not run:
-        return Wanted(
-            {knob.capability: rest_setting(knob, room_c)}, False, heat_w, plan.source, "rest"
-        )
+        return Wanted({knob.capability: rest_setting(knob)}, False, heat_w, plan.source, "rest")
     asked_w = max(heat_w / belief.heating_share_frac, least_w)
     value = heat_setting(
         knob,
@@ -163,10 +160,9 @@ def limits(
 ) -> Limits:
     """The guard's bounds and its three safe values of the knob at this moment."""
     knob = machine.knob
-    room_c = belief.estimate.state_c[0]
     return Limits(
         knob=knob,
-        rest_value=None if knob is None else rest_setting(knob, room_c),
+        rest_value=None if knob is None else rest_setting(knob),
         run_value=None
         if knob is None
         else _run_value(knob, snapshot, belief=belief, model=model, machine=machine),
