@@ -179,6 +179,7 @@ def main() -> None:
     text = page(pairs, arguments.days)
     sys.stdout.write(text)
     if arguments.write:
+        PAGE.parent.mkdir(parents=True, exist_ok=True)
         PAGE.write_text(text, encoding="utf-8")
 
 
