@@ -1,5 +1,6 @@
 """The demo: one house, twice over the same days, once on its own curve and once under heatherd."""
 
+import logging
 import math
 import multiprocessing
 import queue
@@ -102,6 +103,7 @@ def run_both(spec: RunSpec, folder: Path, *, broker: str | None, report: Show) -
 
 
 def _run(spec: RunSpec, directory: Path, broker: str | None, news: Any) -> RunResult:
+    logging.basicConfig(level=logging.ERROR)  # a process of its own inherits no settings
     name = OURS if spec.strategy == "mpc" else CURVE
     said = [-1]
 
