@@ -14,8 +14,6 @@ ROOT = Path(__file__).resolve().parents[2]
 DECISIONS = sorted((ROOT / "docs/decisions").glob("[0-9]*.md"))
 EXAMPLES = sorted((ROOT / "deploy/examples").glob("*.toml"))
 LINK = re.compile(r"\]\(([^)\s]+)\)")
-# Drawn by the demo's report and added with it.
-PICTURE = ROOT / "docs/images/demo-week.png"
 
 
 @pytest.fixture
@@ -35,8 +33,6 @@ def _broken_links(page: Path) -> list[str]:
             continue
         name, _, anchor = link.partition("#")
         goal = (page.parent / name).resolve() if name else page
-        if goal == PICTURE:
-            continue
         if not goal.exists() or (anchor and anchor not in _anchors(goal)):
             broken.append(f"{page.name}: {link}")
     return broken
