@@ -102,14 +102,16 @@ def cost_per_k(spec: RunSpec, curve: Curve) -> tuple[float, float]:
     """What one kelvin of mean room temperature costs over the run: (whole bill, spot part).
 
     The heat that the warmer house has stored at the end is not part of it: it counts on its own.
+    Over few days that stored heat is most of the difference and its price uncertain; a kelvin is
+    never taken to cost less than nothing.
     """
     base = plant_only(spec, curve)
     warm = plant_only(spec, replace(curve, offset_k=curve.offset_k + PROBE_K))
     risen_k = warm.mean_room_temp_c - base.mean_room_temp_c
     stored_frac = (warm.heat_left_kwh - base.heat_left_kwh) / (base.electricity_kwh * base.spf)
     return (
-        (warm.cost - base.cost * (1.0 + stored_frac)) / risen_k,
-        (warm.spot_cost - base.spot_cost * (1.0 + stored_frac)) / risen_k,
+        max(warm.cost - base.cost * (1.0 + stored_frac), 0.0) / risen_k,
+        max(warm.spot_cost - base.spot_cost * (1.0 + stored_frac), 0.0) / risen_k,
     )
 
 
