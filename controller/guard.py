@@ -145,11 +145,14 @@ def _only_numbers(draft: Draft, _situation: Situation) -> Draft:
     return draft.because(f"{odd} {draft.settings[odd]} is not a number", refused=True)
 
 
-def _pump_must_answer(draft: Draft, situation: Situation) -> Draft:
-    missing = situation.snapshot.why_missing(Signal.FLOW_C)
-    if missing is None:
-        return draft
-    return draft.because(f"the pump's flow temperature is unknown: {missing}", refused=True)
+def _must_be_known(signal: Signal, otherwise: str) -> Rule:
+    """Without this signal nothing is asked of the pump."""
+
+    def rule(draft: Draft, situation: Situation) -> Draft:
+        missing = situation.snapshot.why_missing(signal)
+        return draft if missing is None else draft.because(f"{otherwise}: {missing}", refused=True)
+
+    return rule
 
 
 def _alarm_frees_the_pump(draft: Draft, situation: Situation) -> Draft:
@@ -157,13 +160,6 @@ def _alarm_frees_the_pump(draft: Draft, situation: Situation) -> Draft:
     if alarm is None or alarm == 0.0:
         return draft
     return draft.because(f"the pump reports alarm {alarm:.0f}", refused=True)
-
-
-def _room_must_be_known(draft: Draft, situation: Situation) -> Draft:
-    missing = situation.snapshot.why_missing(Signal.ROOM_C)
-    if missing is None:
-        return draft
-    return draft.because(f"no room temperature: {missing}", refused=True)
 
 
 def _not_too_warm(draft: Draft, situation: Situation) -> Draft:
@@ -271,9 +267,9 @@ def _with_heat(draft: Draft, limits: Limits, value: float | None) -> Settings:
 
 RULES: tuple[Rule, ...] = (
     _only_numbers,
-    _pump_must_answer,
+    _must_be_known(Signal.FLOW_C, "the pump's flow temperature is unknown"),
     _alarm_frees_the_pump,
-    _room_must_be_known,
+    _must_be_known(Signal.ROOM_C, "no room temperature"),
     _not_too_warm,
     _minimum_times,
     _defrost_freezes,

@@ -73,7 +73,7 @@ def test_path_of_one_machine_is_recognised(home: str) -> None:
     assert MACHINE_PATH.search(f'open("/{home}/heatherd")')
 
 
-@pytest.mark.parametrize("text", ["/etc/heatherd/house.toml", "https://example.org/root/page"])
+@pytest.mark.parametrize("text", ["/etc/heatherd/house.toml", "https://example.org/Users/page"])
 def test_path_of_the_installed_service_or_of_a_site_is_allowed(text: str) -> None:
     assert MACHINE_PATH.search(text) is None
 
