@@ -52,10 +52,16 @@ class Capability(StrEnum):
     """What a heat pump can be asked to do. Values carry the unit of their knob."""
 
     FLOW_SETPOINT = "flow_setpoint"  # °C of the water to the emitters
+    RETURN_SETPOINT = "return_setpoint"  # °C of the water that comes back from them
     CURVE_OFFSET = "curve_offset"  # parallel shift of the pump's heating curve, in its steps
     ROOM_SETPOINT = "room_setpoint"  # °C
     POWER_LIMIT = "power_limit"  # W of electricity
+    COMPRESSOR_LIMIT = "compressor_limit"  # share of the highest speed or power, 0 ... 1
+    SG_READY = "sg_ready"  # state 1 block, 2 normal, 3 recommended, 4 forced
     DHW_SETPOINT = "dhw_setpoint"  # °C
+    DHW_BOOST = "dhw_boost"  # 1: heat the tank once now, 0: as usual
+    VIRTUAL_OUTDOOR = "virtual_outdoor"  # °C that the pump's curve takes for outdoors
+    ON_OFF = "on_off"  # 1: space heating allowed, 0: off
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +108,14 @@ class Maturity(StrEnum):
     FIELD = "field"
 
 
+@dataclass(frozen=True, slots=True)
+class Precondition:
+    """A knob acts only while this point has one of these values; it is read before each write."""
+
+    point: str
+    values: tuple[int, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Knob:
     """One capability as this device offers it: range, resolution, and how it behaves in time."""
@@ -115,6 +129,9 @@ class Knob:
     lapse_s: float | None = None  # volatile: the device forgets the value after this long
     minimum_interval_s: float = 0.0  # between two writes of different values
     settle_s: float = 0.0  # before a read-back is meaningful
+    latency_s: float = 0.0  # before the pump acts on it
+    weekly_writes: float | None = None  # what the planner may wear; None: stored 15, else unlimited
+    only_when: Precondition | None = None
     release_value: float | None = None  # written to hand a volatile knob back at once
     safe_minimum: float | None = None  # what a house can live with all winter when we die
     safe_maximum: float | None = None
