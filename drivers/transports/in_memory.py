@@ -7,6 +7,7 @@ from typing import Protocol
 from paho.mqtt.client import topic_matches_sub
 
 from drivers.points import Space
+from drivers.transports.modbus_client import WRITE_SEVERAL
 from drivers.transports.mqtt import OnMessage
 
 
@@ -28,8 +29,11 @@ class MemoryModbusLink:
         """`count` registers from `address` (0-based). Raises a `DriverError`."""
         return self._device.read(unit, space, address, count)
 
-    async def write(self, unit: int, address: int, values: Sequence[int]) -> None:
+    async def write(
+        self, unit: int, address: int, values: Sequence[int], *, function: int = WRITE_SEVERAL
+    ) -> None:
         """Write holding registers. Raises a `DriverError`."""
+        del function  # without frames all writes are alike
         self._device.write(unit, address, values)
 
     async def close(self) -> None:

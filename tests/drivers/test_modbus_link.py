@@ -16,7 +16,9 @@ from drivers.errors import (
     TransientError,
 )
 from drivers.points import Space
-from drivers.transports.modbus import LinkPool, TcpLink, _Connection, answer_fault
+from drivers.transports.modbus import LinkPool, TcpLink
+from drivers.transports.modbus_client import Connection
+from drivers.transports.modbus_frames import tcp_answer_fault as answer_fault
 
 Answer = Callable[[bytes], bytes | None]
 """A request frame in; the reply out, None to stay silent, b"" to hang up."""
@@ -309,7 +311,7 @@ def test_a_flipped_bit_in_the_head_of_an_answer_is_a_fault(place: int) -> None:
 
 
 async def test_bytes_between_two_requests_make_the_connection_unusable() -> None:
-    connection = _Connection("127.0.0.1", 502, 1.0)
+    connection = Connection(TcpLink("127.0.0.1", 502)._wire)
     assert connection._on_packet(True, REQUEST) == REQUEST
     connection.client.ctx.response_future.set_result(None)
     assert connection._on_packet(False, GOOD + b"more") == b""
