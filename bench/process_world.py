@@ -12,8 +12,8 @@ from typing import Any
 from bench.archive import Archive, ArchivePrices, ArchiveWeather
 from bench.spec import Address, RunSpec
 from bench.world import WorldError
-from controller.app import Outside, connect
 from controller.config import HouseConfig
+from controller.connect import Outside, RealLinks, connect
 from drivers.api import Now, OperatingState
 from drivers.transports.mqtt import BrokerLink
 from hil.serve import MARKER_TOPIC
@@ -43,7 +43,7 @@ class ProcessWorld:
 
     def outside(self, config: HouseConfig, now: Now) -> Outside:
         """The very drivers of the service; only prices and weather come from the archive."""
-        world = connect(config, now, mqtt=self._link)
+        world = connect(config, now, RealLinks(config, self._link))
         return replace(
             world,
             prices=ArchivePrices(self._archive),

@@ -1,18 +1,18 @@
 """The simulated world beside the controller: in this process, or behind sockets in its own."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 
 from bench.archive import Archive, ArchivePrices, ArchiveWeather
-from bench.spec import METER_UNIT, PUMP_UNIT, SENSOR_TOPIC, THERMOSTAT_TOPIC, RunSpec
-from controller.app import Outside
-from controller.config import HouseConfig
+from bench.spec import RunSpec
+from controller.config import Device, HouseConfig
+from controller.connect import Outside, connect
 from drivers.api import Now
-from drivers.heat_pumps.modbus_pump import ModbusHeatPump
-from drivers.meters.modbus_meter import ModbusMeter
-from drivers.profile import load_profile
-from drivers.rooms.zigbee2mqtt import ZigbeeRoom
+from drivers.profile import ModbusProfile
 from drivers.transports.in_memory import MemoryModbusLink, MemoryMqttLink
+from drivers.transports.modbus import ModbusLink
+from drivers.transports.mqtt import MqttLink
 from hil.house import load_house
 from hil.occupants import Occupancy
 from hil.simulated_house import SimulatedHouse, Truth
@@ -68,26 +68,22 @@ class MemoryWorld:
         self.truths = [self.house.truth()]
 
     def outside(self, config: HouseConfig, now: Now) -> Outside:
-        """Drivers on in-memory links."""
-        link = MemoryModbusLink(self.house.modbus)
-        pump = ModbusHeatPump(
-            "heat pump", load_profile(config.heat_pump.profile), link, unit=PUMP_UNIT, now=now
-        )
-        room = ZigbeeRoom(
-            "room",
-            self._mqtt,
-            sensor_topic=SENSOR_TOPIC,
-            thermostat_topic=THERMOSTAT_TOPIC,
-            now=now,
-        )
-        meter = ModbusMeter("meter", load_profile("sdm630"), link, unit=METER_UNIT, now=now)
-        return Outside(
-            pump=pump,
-            devices=(room, pump, meter),
+        """The drivers of a real house, on in-memory links."""
+        return replace(
+            connect(config, now, self),
             prices=ArchivePrices(self._archive),
             weather=ArchiveWeather(self._archive),
             background=(),
         )
+
+    def modbus(self, device: Device, profile: ModbusProfile) -> ModbusLink:
+        """The simulated house answers for every device."""
+        del device, profile
+        return MemoryModbusLink(self.house.modbus)
+
+    def mqtt(self) -> MqttLink:
+        """The simulated house's own broker."""
+        return self._mqtt
 
     async def advance(self, until: datetime) -> None:
         """Step the plant and hand its messages over."""

@@ -2,18 +2,17 @@
 
 import asyncio
 import logging
-import os
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from urllib.parse import quote
 
 from controller.act import Actuator
 from controller.actuation import choose_knob
 from controller.clock import Clock
 from controller.config import HouseConfig
+from controller.connect import Outside, connect
 from controller.forecasts import Forecasts
 from controller.loop import Loop, Parts
 from controller.model import house_model
@@ -26,117 +25,18 @@ from controller.stages import Stages
 from controller.step import machine
 from controller.store import Store
 from drivers.api import (
-    Device,
     HeatPump,
     Knob,
     Maturity,
-    Now,
     OnSilence,
-    PriceSource,
     Signal,
-    WeatherSource,
 )
 from drivers.errors import ConfigurationError
-from drivers.heat_pumps.modbus_pump import ModbusHeatPump
-from drivers.meters.modbus_meter import ModbusMeter
-from drivers.prices.csv_file import CsvPrices
 from drivers.profile import load_profile
-from drivers.rooms.zigbee2mqtt import ZigbeeRoom
-from drivers.transports.modbus import LinkPool
-from drivers.transports.mqtt import BrokerLink, MqttLink
-from drivers.weather.csv_file import CsvWeather
 
 log = logging.getLogger(__name__)
 
-PASSWORD_VARIABLE = "HEATHERD_MQTT_PASSWORD"
 ROOM_SIGNALS = (Signal.ROOM_C, Signal.ROOM_SETPOINT_C, Signal.ROOM_HEATING_ENABLED)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outside:
-    """The connected world of one house."""
-
-    pump: HeatPump
-    devices: Sequence[Device]  # all that is read; the earlier device wins a signal
-    prices: PriceSource | None
-    weather: WeatherSource | None
-    background: Sequence[Callable[[], Awaitable[None]]]
-
-
-def connect(config: HouseConfig, now: Now, mqtt: MqttLink | None = None) -> Outside:
-    """Drivers for everything the configuration names; nothing is contacted yet.
-
-    `mqtt` replaces the configured broker's link. Raises `ConfigurationError`.
-    """
-    pool = LinkPool()
-    devices: list[Device] = []
-    background: list[Callable[[], Awaitable[None]]] = []
-    if config.room is not None and config.mqtt is not None:
-        link = mqtt if mqtt is not None else BrokerLink(_broker_url(config), _client_id(config))
-        devices.append(
-            ZigbeeRoom(
-                "room",
-                link,
-                sensor_topic=config.room.sensor_topic,
-                thermostat_topic=config.room.thermostat_topic,
-                now=now,
-            )
-        )
-        background.append(link.run)
-    pump = _pump(config, pool, now)
-    devices.append(pump)
-    if config.meter is not None:
-        profile = load_profile(config.meter.profile)
-        c = profile.connection
-        meter_link = pool.link(
-            config.meter.host, config.meter.port or c.port, timeout_s=c.timeout_s, gap_s=c.gap_s
-        )
-        unit = c.unit if config.meter.unit is None else config.meter.unit
-        devices.append(ModbusMeter("meter", profile, meter_link, unit=unit, now=now))
-    return Outside(
-        pump=pump,
-        devices=devices,
-        prices=_prices(config),
-        weather=None if config.weather is None else CsvWeather(config.weather.csv),
-        background=background,
-    )
-
-
-def _prices(config: HouseConfig) -> PriceSource | None:
-    if config.prices is None:
-        return None
-    return CsvPrices(config.prices.csv, config.tariff.currency, per_mwh=config.prices.per_mwh)
-
-
-def _pump(config: HouseConfig, pool: LinkPool, now: Now) -> HeatPump:
-    pump = config.heat_pump
-    profile = load_profile(pump.profile)
-    c = profile.connection
-    link = pool.link(pump.host, pump.port or c.port, timeout_s=c.timeout_s, gap_s=c.gap_s)
-    unit = c.unit if pump.unit is None else pump.unit
-    return ModbusHeatPump("heat pump", profile, link, unit=unit, now=now)
-
-
-def _client_id(config: HouseConfig) -> str:
-    return f"heatherd-{quote(config.house.name, safe='')}-{os.getpid()}"
-
-
-def _broker_url(config: HouseConfig) -> str:
-    """The broker's address with the user's name and the password from outside the configuration."""
-    mqtt = config.mqtt
-    if mqtt is None:
-        raise ConfigurationError("mqtt: no broker is configured")
-    password = os.environ.get(PASSWORD_VARIABLE)
-    if mqtt.password_file is not None:
-        try:
-            password = mqtt.password_file.read_text().strip()
-        except OSError as error:
-            raise ConfigurationError(f"mqtt.password_file: {error}") from error
-    if mqtt.username is None:
-        return mqtt.broker
-    scheme, rest = mqtt.broker.split("://", 1)
-    secret = "" if password is None else f":{quote(password, safe='')}"
-    return f"{scheme}://{quote(mqtt.username, safe='')}{secret}@{rest}"
 
 
 def may_write(config: HouseConfig, pump: HeatPump) -> bool:

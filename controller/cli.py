@@ -15,6 +15,7 @@ from rich.table import Table
 from controller import app as service
 from controller.clock import WallClock
 from controller.config import HouseConfig, effective_values, parse_duration
+from controller.connect import connect
 from controller.history import add_history_verbs
 from controller.owner import ask
 from controller.snapshot import Measured, Reading
@@ -87,7 +88,7 @@ def check(
     settings = load(config)
     values = [(key, value, origin) for key, value, origin in effective_values(settings)]
     try:
-        outside = service.connect(settings, WallClock().now)
+        outside = connect(settings, WallClock().now)
         writing = service.may_write(settings, outside.pump)
     except ConfigurationError as error:
         fail(f"{config}: {error}")

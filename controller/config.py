@@ -108,16 +108,26 @@ class DataSheetPoint(_Section):
     power_w: float = Field(gt=0)
 
 
-class ModbusDevice(_Section):
-    """A device that is reached over Modbus TCP."""
+class Device(_Section):
+    """A device that is reached over Modbus or over the broker, as its profile says."""
 
     profile: str = Field(description="name of a shipped profile, or path of your own TOML file")
-    host: str = Field(description="host name or address")
-    port: Port | None = Field(None, description="default: the profile's")
-    unit: int | None = Field(None, ge=0, le=255, description="default: the profile's")
+    host: str | None = Field(None, description="Modbus TCP: host name or address")
+    port: Port | None = Field(None, description="Modbus TCP; default: the profile's")
+    serial: str | None = Field(
+        None, description="Modbus RTU: its line, such as /dev/ttyUSB0"
+    )
+    unit: int | None = Field(None, ge=0, le=255, description="Modbus; default: the profile's")
+    topic: str | None = Field(None, description="MQTT: base topic; default: the profile's")
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if self.host is not None and self.serial is not None:
+            raise ValueError("give host or serial, not both")
+        return self
 
 
-class HeatPump(ModbusDevice):
+class HeatPump(Device):
     """The heat pump: how to reach it, what its data sheet says, what it must never be asked."""
 
     source: Literal["air", "ground"] = Field("air", description="where its heat comes from")
@@ -271,7 +281,7 @@ class HouseConfig(_Section):
 
     house: House
     heat_pump: HeatPump
-    meter: ModbusDevice | None = Field(None, description="electricity meter of the heat pump")
+    meter: Device | None = Field(None, description="electricity meter of the heat pump")
     mqtt: Mqtt | None = Field(None)
     room: Room | None = Field(None)
     comfort: Comfort = Field(default_factory=Comfort)

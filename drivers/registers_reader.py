@@ -17,7 +17,8 @@ from drivers.errors import (
     RefusedByDeviceError,
 )
 from drivers.points import Point, Space, Undecodable, decode, register_count
-from drivers.profile import Block, Profile, blocks
+from drivers.profile import ModbusProfile, blocks
+from drivers.profile_modbus import Block
 from drivers.transports.modbus import ModbusLink
 
 ASK_ABSENT_AGAIN = timedelta(minutes=15)
@@ -38,7 +39,7 @@ class _Request:
 class RegistersReader:
     """The signals of one unit behind a link, as the profile describes them."""
 
-    def __init__(self, profile: Profile, link: ModbusLink, unit: int, now: Now) -> None:
+    def __init__(self, profile: ModbusProfile, link: ModbusLink, unit: int, now: Now) -> None:
         self._profile = profile
         self._link = link
         self._unit = unit
@@ -136,7 +137,7 @@ def _miss(request: _Request, reason: str, observed: dict[Signal, Sample | Absent
             observed[signal] = Absent(reason)
 
 
-def _users(profile: Profile) -> Mapping[str, tuple[Signal, ...]]:
+def _users(profile: ModbusProfile) -> Mapping[str, tuple[Signal, ...]]:
     """The signals behind each point."""
     users: dict[str, tuple[Signal, ...]] = {}
     for signal, name in profile.signals.items():

@@ -93,6 +93,22 @@ class Section:
         self.problem(key, f"must be a list of whole numbers, not {value!r}")
         return ()
 
+    def optional_whole(self, key: str, *, low: int, high: int) -> int | None:
+        """A whole number between two bounds, or None when the key is absent."""
+        if self._get(key, required=False) is None:
+            return None
+        return self.whole(key, low=low, high=high)
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        """A list of texts, empty when the key is absent."""
+        value = self._get(key, required=False)
+        if value is None:
+            return ()
+        if isinstance(value, list) and all(isinstance(entry, str) for entry in value):
+            return tuple(value)
+        self.problem(key, f"must be a list of texts, not {value!r}")
+        return ()
+
     def choice(self, key: str, choices: type[Choice], default: Choice | None = None) -> Choice:
         """One word of a closed list; required without a default."""
         words = [str(choice) for choice in choices]
@@ -118,6 +134,11 @@ class Section:
         """A nested table with keys of its own, None when the key is absent."""
         value = self._get(key, required=False)
         return None if value is None else Section(value, self._path(key), self._problems)
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The names in the table, where they are free."""
+        return tuple(str(key) for key in self._table)
 
     def done(self) -> None:
         """Report every key that nobody asked for."""

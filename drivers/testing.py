@@ -12,12 +12,12 @@ from drivers.api import Absent, Capability, HeatPump, Now, Sample, WriteClass
 from drivers.errors import DriverError, LinkLostError, RefusedByDeviceError
 from drivers.heat_pumps.modbus_pump import ModbusHeatPump
 from drivers.points import Point, Space, encode, register_count
-from drivers.profile import Profile
+from drivers.profile import ModbusProfile
 from drivers.transports.in_memory import MemoryModbusLink
 from drivers.transports.modbus import ModbusLink
 
 AN_INSTANT = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
-MakePump = Callable[[Profile, ModbusLink, Now], HeatPump]
+MakePump = Callable[[ModbusProfile, ModbusLink, Now], HeatPump]
 
 
 class ConformanceError(Exception):
@@ -27,7 +27,7 @@ class ConformanceError(Exception):
 class RegisterBank:
     """The registers of one unit, filled with plausible values; a hole refuses like a device."""
 
-    def __init__(self, profile: Profile) -> None:
+    def __init__(self, profile: ModbusProfile) -> None:
         self.reads = 0
         self.writes: list[tuple[int, tuple[int, ...]]] = []
         self.failure: DriverError | None = None  # raised by every request while set
@@ -83,7 +83,7 @@ def plausible(point: Point) -> float:
 class Rig:
     """A pump on a register bank."""
 
-    profile: Profile
+    profile: ModbusProfile
     bank: RegisterBank
     pump: HeatPump
     make_pump: MakePump | None = None
@@ -93,7 +93,7 @@ class Rig:
         return make_rig(self.profile, self.make_pump)
 
 
-def make_rig(profile: Profile, make_pump: MakePump | None = None) -> Rig:
+def make_rig(profile: ModbusProfile, make_pump: MakePump | None = None) -> Rig:
     """A fresh pump on fresh registers, at a standing clock."""
     bank = RegisterBank(profile)
     link = MemoryModbusLink(bank)
@@ -108,7 +108,7 @@ def make_rig(profile: Profile, make_pump: MakePump | None = None) -> Rig:
     return Rig(profile, bank, pump, make_pump)
 
 
-async def check_heat_pump(profile: Profile, make_pump: MakePump | None = None) -> None:
+async def check_heat_pump(profile: ModbusProfile, make_pump: MakePump | None = None) -> None:
     """Every check, each on a fresh rig. Raises `ConformanceError`."""
     for check in CHECKS:
         await check(make_rig(profile, make_pump))

@@ -15,7 +15,7 @@ from pymodbus.simulator import DataType, SimData, SimDevice
 
 from drivers.errors import RefusedByDeviceError
 from drivers.points import Space, register_count
-from drivers.profile import Profile
+from drivers.profile import ModbusProfile
 from hil.registers import Bus, IllegalValueError
 
 READ_HOLDING, READ_INPUT = 3, 4
@@ -23,7 +23,7 @@ WRITES = frozenset({6, 16})
 UNUSED_BITS = 65520  # pymodbus wants coils; ours are refused by function
 
 
-def _block(profile: Profile, space: Space) -> list[SimData]:
+def _block(profile: ModbusProfile, space: Space) -> list[SimData]:
     """Which addresses of a space exist."""
     addresses = sorted(
         {
@@ -39,7 +39,7 @@ def _block(profile: Profile, space: Space) -> list[SimData]:
     ]
 
 
-def _device(unit: int, profile: Profile, bus: Bus) -> SimDevice:
+def _device(unit: int, profile: ModbusProfile, bus: Bus) -> SimDevice:
     async def action(  # noqa: PLR0917  the signature is pymodbus'
         function: int,
         start: int,
@@ -85,7 +85,7 @@ class BusServer:
 
     async def start(self) -> int:
         """Listen; returns the port. Raises RuntimeError when it is taken."""
-        profiles: Mapping[int, Profile] = {
+        profiles: Mapping[int, ModbusProfile] = {
             unit: image.profile for unit, image in self._bus.devices.items()
         }
         logging.getLogger("pymodbus").setLevel(logging.CRITICAL)

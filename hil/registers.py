@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from drivers.api import Capability, Knob, OperatingState, Signal, WriteClass
 from drivers.errors import OutOfRangeError, RefusedByDeviceError
 from drivers.points import Kind, Point, Space, Undecodable, decode, encode, register_count
-from drivers.profile import Profile
+from drivers.profile import ModbusProfile
 
 Readings = Callable[[], Mapping[Signal, float | None]]
 OnWrite = Callable[[Capability, float | None], None]
@@ -57,7 +57,7 @@ def shown_registers(point: Point, value: float | None) -> tuple[int, ...]:
 class RegisterImage:
     """The registers of one device."""
 
-    def __init__(self, profile: Profile, *, readings: Readings, on_write: OnWrite) -> None:
+    def __init__(self, profile: ModbusProfile, *, readings: Readings, on_write: OnWrite) -> None:
         self.profile = profile
         self.write_counts: dict[str, int] = {}
         self.clock_s = 0.0

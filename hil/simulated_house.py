@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from drivers.api import Capability, OperatingState, Signal
-from drivers.profile import Profile, load_profile
+from drivers.profile import ModbusProfile, load_modbus_profile
 from hil.building import Building
 from hil.firmware import Curve, Firmware, Sensed
 from hil.house import House
@@ -67,7 +67,7 @@ class SimulatedHouse:
         *,
         start_at: datetime,
         seed: int,
-        profile: str | Profile = "generic_modbus",
+        profile: str | ModbusProfile = "generic_modbus",
         curve: Curve | None = None,
         occupants: Occupancy | None = None,
         room_setpoint_c: float = 21.0,
@@ -116,12 +116,14 @@ class SimulatedHouse:
         self._thermostat = Thermostat(setpoint_c=room_setpoint_c, topic=THERMOSTAT_TOPIC)
         self._messages: list[Message] = []
         self.pump_registers = RegisterImage(
-            profile if isinstance(profile, Profile) else load_profile(profile),
+            profile if isinstance(profile, ModbusProfile) else load_modbus_profile(profile),
             readings=self._pump_readings,
             on_write=self._command,
         )
         self.meter_registers = RegisterImage(
-            load_profile(METER_PROFILE), readings=self._meter_readings, on_write=self._command
+            load_modbus_profile(METER_PROFILE),
+            readings=self._meter_readings,
+            on_write=self._command,
         )
         self.pump_registers.hold(Capability.CURVE_OFFSET, 0.0)
         self.pump_registers.hold(Capability.ROOM_SETPOINT, room_setpoint_c)

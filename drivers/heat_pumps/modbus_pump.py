@@ -15,7 +15,7 @@ from drivers.api import (
 )
 from drivers.errors import ConfigurationError, OutOfRangeError
 from drivers.points import encode
-from drivers.profile import Profile
+from drivers.profile import DeviceKind, ModbusProfile
 from drivers.registers_reader import RegistersReader
 from drivers.transports.modbus import ModbusLink
 
@@ -24,9 +24,9 @@ class ModbusHeatPump:
     """A `HeatPump` whose signals and knobs are the profile's. Only `write` ever writes."""
 
     def __init__(
-        self, name: str, profile: Profile, link: ModbusLink, *, unit: int, now: Now
+        self, name: str, profile: ModbusProfile, link: ModbusLink, *, unit: int, now: Now
     ) -> None:
-        if profile.kind != "heat_pump":
+        if profile.kind != DeviceKind.HEAT_PUMP:
             raise ConfigurationError(f"{name}: profile {profile.name} is not of a heat pump")
         self._name = name
         self._profile = profile

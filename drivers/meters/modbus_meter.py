@@ -2,7 +2,7 @@
 
 from drivers.api import Now, Observation
 from drivers.errors import ConfigurationError
-from drivers.profile import Profile
+from drivers.profile import DeviceKind, ModbusProfile
 from drivers.registers_reader import RegistersReader
 from drivers.transports.modbus import ModbusLink
 
@@ -11,9 +11,9 @@ class ModbusMeter:
     """A `Device` that delivers the signals of a meter profile."""
 
     def __init__(
-        self, name: str, profile: Profile, link: ModbusLink, *, unit: int, now: Now
+        self, name: str, profile: ModbusProfile, link: ModbusLink, *, unit: int, now: Now
     ) -> None:
-        if profile.kind != "meter":
+        if profile.kind != DeviceKind.METER:
             raise ConfigurationError(f"{name}: profile {profile.name} is not of a meter")
         self._name = name
         self._link = link

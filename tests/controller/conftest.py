@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from controller.app import Outside, assemble
+from controller.app import assemble
 from controller.clock import SteppedClock
 from controller.config import HouseConfig, parse_config
+from controller.connect import Outside
 from controller.estimate import first_belief
 from controller.forecasts import Known
 from controller.loop import Loop
@@ -23,7 +24,7 @@ from controller.wishes import Target
 from drivers.api import Signal
 from drivers.heat_pumps.modbus_pump import ModbusHeatPump
 from drivers.points import encode
-from drivers.profile import load_profile
+from drivers.profile import load_modbus_profile
 from drivers.testing import AN_INSTANT, RegisterBank, Rig, make_rig
 from drivers.transports.in_memory import MemoryModbusLink
 from mpc.plan import Diagnostics, PlanRequest, PlanResult, Solved
@@ -118,7 +119,7 @@ class House:
 
     def __init__(self, config: HouseConfig, folder: Path) -> None:
         self.config = config
-        self.profile = load_profile(config.heat_pump.profile)
+        self.profile = load_modbus_profile(config.heat_pump.profile)
         self.bank = RegisterBank(self.profile)
         self.clock = SteppedClock(NOW, self._advance)
         self.planner = RulePlanner()
@@ -182,9 +183,9 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 @pytest.fixture
 def generic() -> Rig:
-    return make_rig(load_profile("generic_modbus"))
+    return make_rig(load_modbus_profile("generic_modbus"))
 
 
 @pytest.fixture
 def nibe() -> Rig:
-    return make_rig(load_profile("nibe_s"))
+    return make_rig(load_modbus_profile("nibe_s"))

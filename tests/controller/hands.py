@@ -8,14 +8,18 @@ from controller.store import Store
 from drivers.api import Capability, Sample, WriteClass
 from drivers.errors import DriverError, TransientError
 from drivers.points import Point, Space, decode, encode
-from drivers.profile import Profile, load_profile, shipped_profiles
+from drivers.profile import ModbusProfile, Transport, load_modbus_profile, shipped_profiles
 from drivers.testing import Rig
 
 AT = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
 LATER = AT + timedelta(hours=2)
 FLOW, OFFSET, ROOM = Capability.FLOW_SETPOINT, Capability.CURVE_OFFSET, Capability.ROOM_SETPOINT
 FREE = Refused(("nothing to ask",))
-HEAT_PUMPS = [name for name in shipped_profiles() if load_profile(name).kind == "heat_pump"]
+HEAT_PUMPS = [
+    name
+    for name in shipped_profiles(Transport.MODBUS)
+    if load_modbus_profile(name).kind == "heat_pump"
+]
 
 
 def knobs_of(kind: WriteClass) -> list[tuple[str, Capability]]:
@@ -23,7 +27,7 @@ def knobs_of(kind: WriteClass) -> list[tuple[str, Capability]]:
     return [
         (name, capability)
         for name in HEAT_PUMPS
-        for capability, knob in load_profile(name).knobs.items()
+        for capability, knob in load_modbus_profile(name).knobs.items()
         if knob.write_class is kind
     ]
 
@@ -37,7 +41,7 @@ def ask(capability: Capability, value: float) -> Allowed:
     return Allowed({capability: value})
 
 
-def point_of(profile: Profile, capability: Capability) -> Point:
+def point_of(profile: ModbusProfile, capability: Capability) -> Point:
     return profile.points[profile.knobs[capability].point]
 
 

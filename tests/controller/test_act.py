@@ -27,11 +27,11 @@ from controller.guard import Allowed, Altered, Refused
 from controller.store import Store, open_store
 from drivers.api import Capability, WriteClass
 from drivers.errors import LinkLostError, TransientError
-from drivers.profile import load_profile
+from drivers.profile import load_modbus_profile
 from drivers.testing import Rig, make_rig
 
 VOLATILE = [
-    pytest.param(name, capability, load_profile(name).knobs[capability].lapse_s)
+    pytest.param(name, capability, load_modbus_profile(name).knobs[capability].lapse_s)
     for name, capability in knobs_of(WriteClass.VOLATILE)
 ]
 
@@ -42,7 +42,7 @@ VOLATILE = [
 async def test_a_volatile_value_is_renewed_at_half_its_lapse(
     name: str, capability: Capability, lapse_s: float, store: Store
 ) -> None:
-    rig = make_rig(load_profile(name))
+    rig = make_rig(load_modbus_profile(name))
     knob = rig.pump.knobs[capability]
     actuator = hand(rig, store)
     value = knob.minimum + 10 * knob.resolution
@@ -60,7 +60,7 @@ async def test_a_volatile_value_that_does_not_lapse_is_written_once_and_after_a_
     name: str, capability: Capability, lapse_s: None, store: Store
 ) -> None:
     del lapse_s
-    rig = make_rig(load_profile(name))
+    rig = make_rig(load_modbus_profile(name))
     knob = rig.pump.knobs[capability]
     assert knob.release_value is not None  # nothing else would end it
     actuator = hand(rig, store)
@@ -144,7 +144,7 @@ async def test_a_volatile_knob_is_released_by_its_release_value(generic: Rig, st
 
 
 async def test_a_volatile_knob_without_release_value_is_left_to_lapse(store: Store) -> None:
-    profile = load_profile("generic_modbus")
+    profile = load_modbus_profile("generic_modbus")
     knob = replace(profile.knobs[FLOW], release_value=None)
     rig = make_rig(replace(profile, knobs={FLOW: knob}))
     actuator = hand(rig, store)
@@ -226,7 +226,7 @@ async def test_a_restored_value_that_cannot_be_read_back_is_written_again(
 
 @pytest.mark.parametrize("name", HEAT_PUMPS)
 async def test_observing_never_writes(name: str, store: Store) -> None:
-    rig = make_rig(load_profile(name))
+    rig = make_rig(load_modbus_profile(name))
     observer = hand(rig, store, may_write=False)
     for capability, knob in rig.pump.knobs.items():
         outcome = await observer.apply(ask(capability, knob.minimum), AT)

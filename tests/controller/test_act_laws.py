@@ -16,7 +16,7 @@ from controller.store import Store
 from drivers.api import Capability, Sample
 from drivers.errors import TransientError
 from drivers.points import Point, encode
-from drivers.profile import load_profile
+from drivers.profile import load_modbus_profile
 from drivers.testing import RegisterBank, make_rig
 
 AT = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
@@ -65,7 +65,7 @@ class TwoHands(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.folder = TemporaryDirectory()
-        self.rig = make_rig(load_profile("nibe_s"))
+        self.rig = make_rig(load_modbus_profile("nibe_s"))
         self.point: Point = self.rig.profile.points[self.rig.profile.knobs[OFFSET].point]
         self.at = AT
         self.owners = 9.0

@@ -22,7 +22,7 @@ from controller.act import Applied, NotApplied
 from controller.store import Store, open_store
 from drivers.api import Capability, Knob, WriteClass
 from drivers.errors import TransientError
-from drivers.profile import load_profile
+from drivers.profile import load_modbus_profile
 from drivers.testing import Rig, make_rig
 
 # ---- every shipped heat pump ---
@@ -40,7 +40,7 @@ def owners_and_ours(knob: Knob) -> tuple[float, float, float]:
 async def test_a_stored_value_is_written_on_change_only_and_seldom(
     name: str, capability: Capability, store: Store
 ) -> None:
-    rig = make_rig(load_profile(name))
+    rig = make_rig(load_modbus_profile(name))
     knob = rig.pump.knobs[capability]
     _, first, second = owners_and_ours(knob)
     actuator = hand(rig, store)
@@ -61,7 +61,7 @@ async def test_a_stored_value_is_written_on_change_only_and_seldom(
 async def test_the_owners_value_is_durable_before_the_first_write(
     name: str, capability: Capability, tmp_path: Path
 ) -> None:
-    rig = make_rig(load_profile(name))
+    rig = make_rig(load_modbus_profile(name))
     own, ours, _ = owners_and_ours(rig.pump.knobs[capability])
     turn(rig, capability, own)
     seen: list[float | None] = []
@@ -82,7 +82,7 @@ async def test_the_owners_value_is_durable_before_the_first_write(
 async def test_the_owners_value_comes_back_at_hand_back(
     name: str, capability: Capability, store: Store
 ) -> None:
-    rig = make_rig(load_profile(name))
+    rig = make_rig(load_modbus_profile(name))
     own, ours, _ = owners_and_ours(rig.pump.knobs[capability])
     turn(rig, capability, own)
     actuator = hand(rig, store)
@@ -99,7 +99,7 @@ async def test_the_owners_value_comes_back_at_hand_back(
 async def test_the_owners_value_survives_crashes_around_the_write(
     name: str, capability: Capability, crashes: int, *, arrives: bool, store: Store
 ) -> None:
-    rig = make_rig(load_profile(name))
+    rig = make_rig(load_modbus_profile(name))
     own, *ours = owners_and_ours(rig.pump.knobs[capability])
     turn(rig, capability, own)
     mishap = Mishap(rig)
@@ -124,7 +124,7 @@ async def test_the_owners_value_survives_crashes_around_the_write(
 async def test_our_value_is_not_taken_for_the_owners_after_a_crash(
     name: str, capability: Capability, store: Store
 ) -> None:
-    rig = make_rig(load_profile(name))
+    rig = make_rig(load_modbus_profile(name))
     own, first, second = owners_and_ours(rig.pump.knobs[capability])
     turn(rig, capability, own)
     await hand(rig, store).apply(ask(capability, first), AT)
@@ -139,7 +139,7 @@ async def test_our_value_is_not_taken_for_the_owners_after_a_crash(
 async def test_somebody_elses_change_stands_until_resume(
     name: str, capability: Capability, store: Store
 ) -> None:
-    rig = make_rig(load_profile(name))
+    rig = make_rig(load_modbus_profile(name))
     own, ours, third = owners_and_ours(rig.pump.knobs[capability])
     turn(rig, capability, own)
     actuator = hand(rig, store)
@@ -162,7 +162,7 @@ async def test_somebody_elses_change_stands_until_resume(
 async def test_the_owner_may_turn_it_back_to_his_own_value(
     name: str, capability: Capability, store: Store
 ) -> None:
-    rig = make_rig(load_profile(name))
+    rig = make_rig(load_modbus_profile(name))
     own, ours, _ = owners_and_ours(rig.pump.knobs[capability])
     turn(rig, capability, own)
     actuator = hand(rig, store)
@@ -177,7 +177,7 @@ async def test_the_owner_may_turn_it_back_to_his_own_value(
 async def test_a_change_by_somebody_else_before_hand_back_stands(
     name: str, capability: Capability, store: Store
 ) -> None:
-    rig = make_rig(load_profile(name))
+    rig = make_rig(load_modbus_profile(name))
     own, ours, third = owners_and_ours(rig.pump.knobs[capability])
     turn(rig, capability, own)
     await hand(rig, store).apply(ask(capability, ours), AT)
@@ -260,7 +260,7 @@ async def test_zero_is_an_owners_value_like_any_other(nibe: Rig, store: Store) -
 
 
 async def test_a_forbidden_knob_is_never_written(store: Store) -> None:
-    profile = load_profile("nibe_s")
+    profile = load_modbus_profile("nibe_s")
     knob = replace(profile.knobs[OFFSET], write_class=WriteClass.FORBIDDEN)
     rig = make_rig(replace(profile, knobs={OFFSET: knob}))
     turn(rig, OFFSET, 0.0)

@@ -11,15 +11,16 @@ import pytest
 
 from controller import app
 from controller.act import Applied
-from controller.app import connect, may_write
+from controller.app import may_write
 from controller.clock import SteppedClock
 from controller.config import HouseConfig, parse_config
+from controller.connect import PASSWORD_VARIABLE, _broker_url, connect
 from controller.recorder import Records
 from controller.store import Lease
 from controller.wishes import Wish, Wishes
 from drivers.api import Capability, Maturity, OnSilence, Signal
 from drivers.errors import ConfigurationError, LinkLostError
-from drivers.profile import load_profile, shipped_profiles
+from drivers.profile import Transport, load_modbus_profile, shipped_profiles
 from drivers.testing import AN_INSTANT, make_rig
 
 MakeHouse = Callable[..., Any]
@@ -45,7 +46,7 @@ def test_it_writes_only_to_what_is_proven_as_far_as_the_owner_demands(
     document: Document, proven: Maturity, accepted: Maturity
 ) -> None:
     config = house_of(document, accept_maturity=accepted.value)
-    pump = make_rig(replace(load_profile("generic_modbus"), maturity=proven)).pump
+    pump = make_rig(replace(load_modbus_profile("generic_modbus"), maturity=proven)).pump
     order = list(Maturity)
     if order.index(proven) >= order.index(accepted):
         assert may_write(config, pump)
@@ -59,7 +60,7 @@ def test_a_pump_that_stops_in_silence_needs_the_owners_word(
     document: Document, silence: OnSilence
 ) -> None:
     config = house_of(document, accept_maturity="simulated")
-    pump = make_rig(replace(load_profile("generic_modbus"), on_silence=silence)).pump
+    pump = make_rig(replace(load_modbus_profile("generic_modbus"), on_silence=silence)).pump
     if silence is not OnSilence.STOPS:
         assert may_write(config, pump)
         return
@@ -69,19 +70,23 @@ def test_a_pump_that_stops_in_silence_needs_the_owners_word(
     assert may_write(accepted, pump)
 
 
-@pytest.mark.parametrize("name", [n for n in shipped_profiles() if load_profile(n).knobs])
+@pytest.mark.parametrize(
+    "name", [n for n in shipped_profiles(Transport.MODBUS) if load_modbus_profile(n).knobs]
+)
 def test_observing_and_the_heating_curve_need_no_proof_and_never_write(
     document: Document, name: str
 ) -> None:
-    pump = make_rig(load_profile(name)).pump
+    pump = make_rig(load_modbus_profile(name)).pump
     assert not may_write(house_of(document, mode="observe"), pump)
     assert not may_write(house_of(document, mode="control", strategy="heating-curve"), pump)
 
 
-@pytest.mark.parametrize("name", [n for n in shipped_profiles() if load_profile(n).knobs])
+@pytest.mark.parametrize(
+    "name", [n for n in shipped_profiles(Transport.MODBUS) if load_modbus_profile(n).knobs]
+)
 def test_no_shipped_profile_is_written_to_by_default(document: Document, name: str) -> None:
     with pytest.raises(ConfigurationError, match="is proven as far as"):
-        may_write(house_of(document), make_rig(load_profile(name)).pump)
+        may_write(house_of(document), make_rig(load_modbus_profile(name)).pump)
 
 
 # ---- what is connected ---------------------------------------------------------------------------
@@ -107,23 +112,23 @@ async def test_everything_configured_is_connected_and_nothing_contacted(
 def test_the_least_house_has_only_a_pump(document: Document, clock: SteppedClock) -> None:
     outside = connect(parse_config(document), clock.now)
     assert [device.name for device in outside.devices] == ["heat pump"]
-    assert (outside.prices, outside.weather, outside.background) == (None, None, [])
+    assert (outside.prices, outside.weather, outside.background) == (None, None, ())
 
 
 def test_the_brokers_password_comes_from_outside_the_configuration(
     document: Document, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delenv(app.PASSWORD_VARIABLE, raising=False)
+    monkeypatch.delenv(PASSWORD_VARIABLE, raising=False)
     document["mqtt"] = {"broker": "mqtts://192.0.2.3:8883"}
-    assert app._broker_url(parse_config(document)) == "mqtts://192.0.2.3:8883"
+    assert _broker_url(parse_config(document)) == "mqtts://192.0.2.3:8883"
     document["mqtt"]["username"] = "heat er"
-    assert app._broker_url(parse_config(document)) == "mqtts://heat%20er@192.0.2.3:8883"
-    monkeypatch.setenv(app.PASSWORD_VARIABLE, "a/b@c")
-    with_variable = app._broker_url(parse_config(document))
+    assert _broker_url(parse_config(document)) == "mqtts://heat%20er@192.0.2.3:8883"
+    monkeypatch.setenv(PASSWORD_VARIABLE, "a/b@c")
+    with_variable = _broker_url(parse_config(document))
     assert with_variable == "mqtts://heat%20er:a%2Fb%40c@192.0.2.3:8883"
     (tmp_path / "secret").write_text("from file\n")
     document["mqtt"]["password_file"] = str(tmp_path / "secret")
-    with_file = app._broker_url(parse_config(document))
+    with_file = _broker_url(parse_config(document))
     assert with_file == "mqtts://heat%20er:from%20file@192.0.2.3:8883"
 
 

@@ -8,7 +8,7 @@ from controller.sense import DEFAULT_STALE_S, freeze, sense
 from controller.snapshot import Missing, Reading, Snapshot
 from drivers.api import Absent, OperatingState, Sample, Signal
 from drivers.errors import LinkLostError
-from drivers.profile import load_profile
+from drivers.profile import load_modbus_profile
 from drivers.testing import AN_INSTANT, make_rig
 
 AT = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
@@ -85,7 +85,10 @@ def test_a_signal_that_nobody_promised_is_told_so() -> None:
 
 
 async def test_devices_are_read_together_and_a_dead_one_costs_only_its_own_signals() -> None:
-    pump, meter = make_rig(load_profile("generic_modbus")), make_rig(load_profile("nibe_s"))
+    pump, meter = (
+        make_rig(load_modbus_profile("generic_modbus")),
+        make_rig(load_modbus_profile("nibe_s")),
+    )
     pump.bank.failure = LinkLostError("unplugged")
     snapshot = await sense([pump.pump, meter.pump], at=AN_INSTANT, before=None, stale_s={})
     assert snapshot.value(Signal.FLOW_C) is not None

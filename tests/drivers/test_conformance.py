@@ -8,7 +8,7 @@ import pytest
 from drivers.api import Absent, Capability, Now, Observation, Sample, WriteClass
 from drivers.heat_pumps.modbus_pump import ModbusHeatPump
 from drivers.points import Space, encode
-from drivers.profile import Profile, load_profile, shipped_profiles
+from drivers.profile import ModbusProfile, Transport, load_modbus_profile, shipped_profiles
 from drivers.testing import (
     AN_INSTANT,
     CHECKS,
@@ -24,18 +24,22 @@ from drivers.testing import (
 )
 from drivers.transports.modbus import ModbusLink
 
-PUMPS = [name for name in shipped_profiles() if load_profile(name).kind == "heat_pump"]
+PUMPS = [
+    name
+    for name in shipped_profiles(Transport.MODBUS)
+    if load_modbus_profile(name).kind == "heat_pump"
+]
 Check = Callable[[Rig], Awaitable[None]]
 
 
 @pytest.mark.parametrize("name", PUMPS)
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
 async def test_shipped_pumps_conform(name: str, check: Check) -> None:
-    await check(make_rig(load_profile(name)))
+    await check(make_rig(load_modbus_profile(name)))
 
 
 async def test_a_profile_with_a_forbidden_knob_conforms() -> None:
-    profile = load_profile("generic_modbus")
+    profile = load_modbus_profile("generic_modbus")
     knob = dataclasses.replace(
         profile.knobs[Capability.CURVE_OFFSET], write_class=WriteClass.FORBIDDEN
     )
@@ -90,8 +94,8 @@ class _Touching(ModbusHeatPump):
     ],
 )
 async def test_the_kit_catches_a_cheating_driver(cheat: type[ModbusHeatPump], check: Check) -> None:
-    def make_pump(profile: Profile, link: ModbusLink, now: Now) -> ModbusHeatPump:
+    def make_pump(profile: ModbusProfile, link: ModbusLink, now: Now) -> ModbusHeatPump:
         return cheat(profile.name, profile, link, unit=1, now=now)
 
     with pytest.raises(ConformanceError):
-        await check(make_rig(load_profile("generic_modbus"), make_pump))
+        await check(make_rig(load_modbus_profile("generic_modbus"), make_pump))

@@ -1,6 +1,7 @@
 """Profiles: strict reading, every problem named, and blocks that never bridge a hole."""
 
 import copy
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,14 @@ from hypothesis import strategies as st
 from drivers.api import Capability, Maturity, OnSilence, Signal, WriteClass
 from drivers.errors import ConfigurationError
 from drivers.points import register_count
-from drivers.profile import Profile, blocks, load_profile, parse_profile, shipped_profiles
+from drivers.profile import (
+    ModbusProfile,
+    Transport,
+    blocks,
+    load_modbus_profile,
+    parse_profile,
+    shipped_profiles,
+)
 
 SMALL: dict[str, object] = {
     "name": "small",
@@ -49,6 +57,13 @@ SMALL: dict[str, object] = {
 REMOVED = object()
 
 
+def parsed(mapping: Mapping[str, object], origin: str) -> ModbusProfile:
+    """A Modbus profile from a parsed document."""
+    profile = parse_profile(mapping, origin)
+    assert isinstance(profile, ModbusProfile)
+    return profile
+
+
 def changed(path: str, value: object) -> dict[str, object]:
     """The small profile with one key, given as a dotted path, set or removed."""
     mapping = copy.deepcopy(SMALL)
@@ -64,7 +79,7 @@ def changed(path: str, value: object) -> dict[str, object]:
 
 
 def test_a_complete_profile_is_read() -> None:
-    profile = parse_profile(SMALL, "here")
+    profile = parsed(SMALL, "here")
     assert profile.maturity is Maturity.SIMULATED
     assert profile.on_silence is OnSilence.OWN_CONTROL
     assert profile.signals[Signal.OUTDOOR_C] == "outdoor"
@@ -137,7 +152,7 @@ def test_a_complete_profile_is_read() -> None:
 )  # fmt: skip
 def test_every_mistake_is_named(path: str, value: object, message: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
-        parse_profile(changed(path, value), "here")
+        parsed(changed(path, value), "here")
     assert message in str(caught.value)
     assert all(line.startswith("here: ") for line in str(caught.value).splitlines())
 
@@ -145,7 +160,7 @@ def test_every_mistake_is_named(path: str, value: object, message: str) -> None:
 def test_a_gate_takes_the_register_before_the_value() -> None:
     gate = {"on": 1, "off": 0, "value_when_off": 0, "register_when_off": 150}
     mapping = changed("points.flow_setpoint.gate", gate)
-    point = parse_profile(mapping, "here").points["flow_setpoint"]
+    point = parsed(mapping, "here").points["flow_setpoint"]
     assert register_count(point) == 2
     assert point.gate is not None
     assert point.gate.register_when_off == 150
@@ -154,7 +169,7 @@ def test_a_gate_takes_the_register_before_the_value() -> None:
 def test_a_float_has_no_step_that_a_knob_could_be_finer_than() -> None:
     mapping = changed("points.flow_setpoint.kind", "float32")
     mapping["points"]["flow_setpoint"]["scale"] = 1.0  # type: ignore[index]
-    knob = parse_profile(mapping, "here").knobs[Capability.FLOW_SETPOINT]
+    knob = parsed(mapping, "here").knobs[Capability.FLOW_SETPOINT]
     assert knob.resolution == 0.1
 
 
@@ -162,14 +177,14 @@ def test_safe_range_must_lie_inside_the_knob() -> None:
     mapping = changed("knobs.flow_setpoint.safe_minimum", 10)
     mapping["knobs"]["flow_setpoint"]["safe_maximum"] = 70  # type: ignore[index]
     with pytest.raises(ConfigurationError, match="must rise"):
-        parse_profile(mapping, "here")
+        parsed(mapping, "here")
 
 
 def test_all_problems_are_reported_at_once() -> None:
     mapping = changed("titel", "x")
     mapping["kind"] = "fridge"
     with pytest.raises(ConfigurationError) as caught:
-        parse_profile(mapping, "here")
+        parsed(mapping, "here")
     assert len(str(caught.value).splitlines()) == 2
 
 
@@ -178,36 +193,36 @@ def test_unstated_write_class_and_silence_are_the_careful_ones() -> None:
     knob = mapping["knobs"]["flow_setpoint"]  # type: ignore[index]
     del knob["write_class"], knob["release_value"]
     knob |= {"minimum": 0, "safe_minimum": 20, "safe_maximum": 40}
-    profile = parse_profile(mapping, "here")
+    profile = parsed(mapping, "here")
     assert profile.on_silence is OnSilence.UNKNOWN
     assert profile.knobs[Capability.FLOW_SETPOINT].write_class is WriteClass.PERSISTENT
 
 
-@pytest.mark.parametrize("name", shipped_profiles())
+@pytest.mark.parametrize("name", shipped_profiles(Transport.MODBUS))
 def test_shipped_profiles_are_valid_and_named_like_their_file(name: str) -> None:
-    profile = load_profile(name)
+    profile = load_modbus_profile(name)
     assert profile.name == name
     assert profile.signals
     assert all(point.source for point in profile.points.values())
 
 
-@pytest.mark.parametrize("name", shipped_profiles())
+@pytest.mark.parametrize("name", shipped_profiles(Transport.MODBUS))
 def test_a_shipped_pump_that_lacks_a_capability_says_what_is_left_out(name: str) -> None:
-    profile = load_profile(name)
+    profile = load_modbus_profile(name)
     complete = profile.kind == "meter" or set(profile.knobs) == set(Capability)
     assert complete or profile.left_out.strip().startswith("- ")
 
 
 def test_an_unknown_name_suggests_a_shipped_one() -> None:
     with pytest.raises(ConfigurationError, match="did you mean 'nibe_s'"):
-        load_profile("nibe_x")
+        load_modbus_profile("nibe_x")
 
 
 def test_a_path_reads_the_owners_own_file(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text('name = "mine"\nkind = "meter"\ntitle = "t"\nmaturity = "field"\nevidence = ""')
-    assert load_profile(path).name == "mine"
-    assert load_profile(str(path)).kind == "meter"
+    assert load_modbus_profile(path).name == "mine"
+    assert load_modbus_profile(str(path)).kind == "meter"
 
 
 @pytest.mark.parametrize(
@@ -221,10 +236,10 @@ def test_an_unreadable_file_is_a_configuration_error(
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(ConfigurationError, match=message):
-        load_profile(path)
+        load_modbus_profile(path)
 
 
-def profile_with(addresses: list[tuple[str, int, str]], largest_block: int) -> Profile:
+def profile_with(addresses: list[tuple[str, int, str]], largest_block: int) -> ModbusProfile:
     """A profile of bare points; the signals are assigned in order."""
     mapping = changed("knobs", {})
     mapping["points"] = {
@@ -234,7 +249,7 @@ def profile_with(addresses: list[tuple[str, int, str]], largest_block: int) -> P
     names = list(mapping["points"])  # type: ignore[call-overload]
     mapping["signals"] = dict(zip([str(signal) for signal in Signal], names, strict=False))
     mapping["connection"] = {"largest_block": largest_block}
-    return parse_profile(mapping, "here")
+    return parsed(mapping, "here")
 
 
 def test_blocks_stop_at_holes_spaces_and_the_largest_size() -> None:
@@ -257,7 +272,7 @@ def test_blocks_stop_at_holes_spaces_and_the_largest_size() -> None:
 
 
 def test_blocks_can_be_made_of_any_points() -> None:
-    profile = parse_profile(SMALL, "here")
+    profile = parsed(SMALL, "here")
     assert [block.address for block in blocks(profile, ["flow_setpoint"])] == [1]
     assert [block.count for block in blocks(profile)] == [3]
 

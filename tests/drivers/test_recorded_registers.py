@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from drivers.points import Undecodable, decode, encode
-from drivers.profile import load_profile, shipped_profiles
+from drivers.profile import Transport, load_modbus_profile, shipped_profiles
 
 FOLDER = Path(__file__).parent.parent / "recorded"
 FILES = {path.stem: json.loads(path.read_text("utf-8")) for path in sorted(FOLDER.glob("*.json"))}
@@ -24,7 +24,7 @@ ROWS = [
 
 @pytest.mark.parametrize(("profile", "row"), ROWS)
 def test_registers_mean_what_the_source_says(profile: str, row: dict[str, Any]) -> None:
-    point = load_profile(profile).points[row["point"]]
+    point = load_modbus_profile(profile).points[row["point"]]
     assert (point.space, point.address) == (row["space"], row["address"])
     value = decode(point, row["registers"])
     if row["value"] is None:
@@ -39,18 +39,18 @@ def test_registers_mean_what_the_source_says(profile: str, row: dict[str, Any]) 
         case
         for case in ROWS
         if case.values[1]["value"] is not None
-        and load_profile(case.values[0]).points[case.values[1]["point"]].writable
+        and load_modbus_profile(case.values[0]).points[case.values[1]["point"]].writable
     ],
 )
 def test_writing_a_value_gives_the_registers_of_the_source(
     profile: str, row: dict[str, Any]
 ) -> None:
-    point = load_profile(profile).points[row["point"]]
+    point = load_modbus_profile(profile).points[row["point"]]
     assert list(encode(point, row["value"])) == row["registers"]
 
 
-@pytest.mark.parametrize("name", shipped_profiles())
+@pytest.mark.parametrize("name", shipped_profiles(Transport.MODBUS))
 def test_every_point_of_a_shipped_profile_has_a_row(name: str) -> None:
     rows = FILES[name]["rows"]
-    assert {row["point"] for row in rows} == set(load_profile(name).points)
+    assert {row["point"] for row in rows} == set(load_modbus_profile(name).points)
     assert all(row["working"] and row["source"] and row["confidence"] for row in rows)

@@ -15,7 +15,7 @@ from drivers.errors import (
 from drivers.heat_pumps.modbus_pump import ModbusHeatPump
 from drivers.meters.modbus_meter import ModbusMeter
 from drivers.points import encode
-from drivers.profile import load_profile
+from drivers.profile import load_modbus_profile
 from drivers.registers_reader import ASK_ABSENT_AGAIN, RegistersReader
 from drivers.testing import AN_INSTANT, RegisterBank, make_rig
 from drivers.transports.in_memory import MemoryModbusLink
@@ -32,7 +32,7 @@ class SteppedClock:
 
 
 def reader_on(profile_name: str) -> tuple[RegistersReader, RegisterBank, SteppedClock]:
-    profile = load_profile(profile_name)
+    profile = load_modbus_profile(profile_name)
     bank, clock = RegisterBank(profile), SteppedClock()
     return RegistersReader(profile, MemoryModbusLink(bank), 1, clock), bank, clock
 
@@ -92,7 +92,7 @@ async def test_a_busy_device_does_not_end_the_cycle() -> None:
 
 
 async def test_the_meter_delivers_its_three_signals() -> None:
-    profile = load_profile("sdm630")
+    profile = load_modbus_profile("sdm630")
     bank = RegisterBank(profile)
     bank.put("active_power", encode(profile.points["active_power"], -750.0))
     meter = ModbusMeter("meter", profile, MemoryModbusLink(bank), unit=2, now=SteppedClock())
@@ -104,19 +104,19 @@ async def test_the_meter_delivers_its_three_signals() -> None:
 
 
 async def test_a_lapsed_or_broken_link_makes_the_read_back_absent() -> None:
-    rig = make_rig(load_profile("generic_modbus"))
+    rig = make_rig(load_modbus_profile("generic_modbus"))
     rig.bank.failure = TransientError("busy")
     assert await rig.pump.read_back(Capability.FLOW_SETPOINT) == Absent("busy")
 
 
 async def test_a_written_value_reaches_its_register_and_no_other() -> None:
-    rig = make_rig(load_profile("nibe_s"))
+    rig = make_rig(load_modbus_profile("nibe_s"))
     await rig.pump.write(Capability.CURVE_OFFSET, -3.0)
     assert rig.bank.writes == [(30, (0xFFFD,))]
 
 
 async def test_release_value_is_allowed_though_outside_the_knob() -> None:
-    rig = make_rig(load_profile("generic_modbus"))
+    rig = make_rig(load_modbus_profile("generic_modbus"))
     await rig.pump.write(Capability.FLOW_SETPOINT, 0.0)
     assert rig.bank.writes == [(0, (0,))]
     with pytest.raises(OutOfRangeError):
@@ -124,7 +124,7 @@ async def test_release_value_is_allowed_though_outside_the_knob() -> None:
 
 
 async def test_an_unknown_knob_is_a_configuration_error() -> None:
-    rig = make_rig(load_profile("nibe_s"))
+    rig = make_rig(load_modbus_profile("nibe_s"))
     with pytest.raises(ConfigurationError, match="offers no power_limit"):
         await rig.pump.write(Capability.POWER_LIMIT, 4200.0)
     with pytest.raises(ConfigurationError, match="offers no power_limit"):
@@ -132,7 +132,7 @@ async def test_an_unknown_knob_is_a_configuration_error() -> None:
 
 
 def test_a_pump_needs_a_pump_profile_and_a_meter_a_meter_profile() -> None:
-    pump, meter = load_profile("nibe_s"), load_profile("sdm630")
+    pump, meter = load_modbus_profile("nibe_s"), load_modbus_profile("sdm630")
     clock = SteppedClock()
     with pytest.raises(ConfigurationError, match="not of a heat pump"):
         ModbusHeatPump("x", meter, MemoryModbusLink(RegisterBank(meter)), unit=1, now=clock)
@@ -141,7 +141,7 @@ def test_a_pump_needs_a_pump_profile_and_a_meter_a_meter_profile() -> None:
 
 
 def test_a_pump_shows_what_its_profile_says() -> None:
-    profile = load_profile("nibe_s")
+    profile = load_modbus_profile("nibe_s")
     pump = make_rig(profile).pump
     assert (pump.name, pump.knobs) == (profile.name, profile.knobs)
     assert (pump.on_silence, pump.maturity) == (profile.on_silence, profile.maturity)

@@ -5,7 +5,7 @@ import pytest
 from drivers.api import Capability, OperatingState, Signal
 from drivers.errors import RefusedByDeviceError
 from drivers.points import Space, Undecodable, decode, encode, register_count
-from drivers.profile import blocks, load_profile, shipped_profiles
+from drivers.profile import Transport, blocks, load_modbus_profile, shipped_profiles
 from hil.registers import Bus, IllegalValueError, RegisterImage
 
 READINGS = {
@@ -33,7 +33,7 @@ def image_of(name, **changes):
     written = []
     readings = READINGS | changes.pop("readings", {})
     image = RegisterImage(
-        load_profile(name),
+        load_modbus_profile(name),
         readings=lambda: readings,
         on_write=lambda capability, value: written.append((capability, value)),
     )
@@ -45,7 +45,7 @@ def value_of(image, point_name):
     return decode(point, image.read(1, point.space, point.address, register_count(point)))
 
 
-@pytest.mark.parametrize("name", shipped_profiles())
+@pytest.mark.parametrize("name", shipped_profiles(Transport.MODBUS))
 def test_the_driver_decodes_what_the_plant_shows(name):
     image, _ = image_of(name)
     for signal, point_name in image.profile.signals.items():
@@ -56,7 +56,7 @@ def test_the_driver_decodes_what_the_plant_shows(name):
             )
 
 
-@pytest.mark.parametrize("name", shipped_profiles())
+@pytest.mark.parametrize("name", shipped_profiles(Transport.MODBUS))
 def test_the_drivers_blocks_can_be_read_in_one_request(name):
     image, _ = image_of(name)
     for block in blocks(image.profile):
@@ -190,7 +190,7 @@ def test_a_setting_changed_at_the_panel_shows():
 def test_the_image_follows_the_readings_when_time_passes():
     readings = dict(READINGS)
     image = RegisterImage(
-        load_profile("generic_modbus"), readings=lambda: readings, on_write=lambda *_: None
+        load_modbus_profile("generic_modbus"), readings=lambda: readings, on_write=lambda *_: None
     )
     assert value_of(image, "flow") == 41.2
     readings[Signal.FLOW_C] = 44.0

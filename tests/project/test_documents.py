@@ -8,7 +8,7 @@ import pytest
 
 from controller.config import parse_config
 from drivers.api import Capability, Signal
-from drivers.profile import load_profile
+from drivers.profile import load_modbus_profile
 
 ROOT = Path(__file__).resolve().parents[2]
 DECISIONS = sorted((ROOT / "docs/decisions").glob("[0-9]*.md"))
@@ -70,7 +70,7 @@ def test_example_configuration_is_accepted_and_only_observes(path: Path) -> None
     config = parse_config(tomllib.loads(path.read_text(encoding="utf-8")))
     assert config.control.mode == "observe"
     assert config.heat_pump.accept_maturity == "field"
-    knob, profile = config.heat_pump.capability, load_profile(config.heat_pump.profile)
+    knob, profile = config.heat_pump.capability, load_modbus_profile(config.heat_pump.profile)
     assert knob is None or knob in profile.knobs
 
 

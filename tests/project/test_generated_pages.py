@@ -12,7 +12,7 @@ from docs.configuration_page import configuration_page, duration_text
 from docs.devices_page import devices_page
 from docs.generate import exit_codes, pages, stale
 from docs.markdown import table
-from drivers.profile import load_profile
+from drivers.profile import load_modbus_profile
 
 
 class Radiator(BaseModel):
@@ -100,7 +100,7 @@ def test_every_exit_code_has_a_meaning() -> None:
 
 
 def test_devices_page_says_what_happens_in_silence_and_what_is_missing() -> None:
-    page = devices_page([load_profile("generic_modbus"), load_profile("nibe_s")])
+    page = devices_page([load_modbus_profile("generic_modbus"), load_modbus_profile("nibe_s")])
     assert "keeps the last value" in page
     assert "returns to its own control" in page
     assert "- Missing signals: `heat_energy_kwh`, `heat_w`" in page

@@ -11,9 +11,10 @@ from bench.archive import Archive
 from bench.run import archive_of
 from bench.spec import Address, RunSpec, house_config
 from bench.world import MemoryWorld, weather_trace
-from controller.app import Outside, run
+from controller.app import run
 from controller.clock import SteppedClock
 from controller.config import HouseConfig
+from controller.connect import Outside
 from controller.guard import Refused
 from controller.owner import ask
 from controller.planner import InlinePlanner, Planner

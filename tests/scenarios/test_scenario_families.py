@@ -6,14 +6,14 @@ from scripted import at_hour, play, spec
 from controller.act import Applied
 from controller.actuation import choose_knob
 from drivers.api import WriteClass
-from drivers.profile import load_profile, shipped_profiles
+from drivers.profile import Transport, load_modbus_profile, shipped_profiles
 
 HOURS = 3.0
 
 
 def steerable() -> list[str]:
     """The profiles that offer heatherd a knob for heat."""
-    profiles = [load_profile(name) for name in shipped_profiles()]
+    profiles = [load_modbus_profile(name) for name in shipped_profiles(Transport.MODBUS)]
     return [profile.name for profile in profiles if choose_knob(profile.knobs, None) is not None]
 
 
@@ -25,7 +25,7 @@ def story(request, tmp_path_factory):
 
 @pytest.fixture
 def knob(story):
-    return choose_knob(load_profile(story.config.heat_pump.profile).knobs, None)
+    return choose_knob(load_modbus_profile(story.config.heat_pump.profile).knobs, None)
 
 
 def test_the_pump_is_steered_by_its_knob(story, knob):
@@ -38,7 +38,7 @@ def test_the_pump_is_steered_by_its_knob(story, knob):
 
 
 def test_only_the_knob_is_written_and_inside_what_a_house_can_live_with(story, knob):
-    profile = load_profile(story.config.heat_pump.profile)
+    profile = load_modbus_profile(story.config.heat_pump.profile)
     writes = story.world.wire.writes
     assert writes
     assert {address for _, address, _ in writes} == {profile.points[knob.point].address}

@@ -24,7 +24,7 @@ from controller.app import heat_knob
 from controller.recorder import Records
 from controller.replay import replay
 from drivers.api import Capability
-from drivers.profile import load_profile
+from drivers.profile import load_modbus_profile
 
 OWNERS_OFFSET = -5  # the owner may set it; heatherd itself never goes below -3
 CURVE_OFFSET_REGISTER = 30
@@ -72,7 +72,7 @@ def test_the_owners_offset_is_back_at_the_end_of_the_run(nibe_day):
 def test_a_persistent_knob_is_written_on_change_only_and_not_too_often(nibe_day):
     story, _ = nibe_day
     writes = story.world.wire.writes
-    knob = load_profile("nibe_s").knobs[Capability.CURVE_OFFSET]
+    knob = load_modbus_profile("nibe_s").knobs[Capability.CURVE_OFFSET]
     assert {address for _, address, _ in writes} == {CURVE_OFFSET_REGISTER}
     assert 3 < len(writes) <= 49  # at most every half hour, and the owner's at the end
     pairs = list(pairwise(writes))

@@ -1,0 +1,168 @@
+"""From configuration to drivers: with app.py the only place where concrete drivers are named."""
+
+import os
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+from urllib.parse import quote
+
+from controller.config import Device as DeviceConfig
+from controller.config import HouseConfig
+from drivers.api import Device, HeatPump, Now, PriceSource, WeatherSource
+from drivers.errors import ConfigurationError
+from drivers.heat_pumps.modbus_pump import ModbusHeatPump
+from drivers.meters.modbus_meter import ModbusMeter
+from drivers.prices.csv_file import CsvPrices
+from drivers.profile import ModbusProfile, load_profile
+from drivers.rooms.zigbee2mqtt import ZigbeeRoom
+from drivers.transports.modbus import LinkPool, ModbusLink
+from drivers.transports.mqtt import BrokerLink, MqttLink
+from drivers.weather.csv_file import CsvWeather
+
+PASSWORD_VARIABLE = "HEATHERD_MQTT_PASSWORD"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outside:
+    """The connected world of one house."""
+
+    pump: HeatPump
+    devices: Sequence[Device]  # all that is read; the earlier device wins a signal
+    prices: PriceSource | None
+    weather: WeatherSource | None
+    background: Sequence[Callable[[], Awaitable[None]]]
+
+
+class Links(Protocol):
+    """Where connections come from: the real world, or a bench's memory."""
+
+    def modbus(self, device: DeviceConfig, profile: ModbusProfile) -> ModbusLink:
+        """The link to a Modbus device; devices at one address share it."""
+        ...
+
+    def mqtt(self) -> MqttLink:
+        """The link to the broker. Raises `ConfigurationError` when none is configured."""
+        ...
+
+
+class RealLinks:
+    """Sockets and serial lines; nothing is contacted before it is used."""
+
+    def __init__(self, config: HouseConfig, mqtt: MqttLink | None = None) -> None:
+        self._config = config
+        self._pool = LinkPool()
+        self._mqtt = mqtt
+
+    def modbus(self, device: DeviceConfig, profile: ModbusProfile) -> ModbusLink:
+        """The link to a Modbus device; devices at one address share it."""
+        c = profile.connection
+        if device.host is None:
+            raise ConfigurationError(f"profile {profile.name} speaks Modbus: give its host")
+        return self._pool.link(
+            device.host, device.port or c.port, timeout_s=c.timeout_s, gap_s=c.gap_s
+        )
+
+    def mqtt(self) -> MqttLink:
+        """The link to the broker. Raises `ConfigurationError` when none is configured."""
+        if self._mqtt is None:
+            self._mqtt = BrokerLink(_broker_url(self._config), _client_id(self._config))
+        return self._mqtt
+
+
+def connect(config: HouseConfig, now: Now, links: Links | None = None) -> Outside:
+    """Drivers for everything the configuration names; nothing is contacted yet.
+
+    Raises `ConfigurationError`.
+    """
+    used = _Used(RealLinks(config) if links is None else links)
+    devices: list[Device] = []
+    if config.room is not None:
+        devices.append(_room(config, used, now))
+    pump = _pump(config.heat_pump, used, now)
+    devices.append(pump)
+    if config.meter is not None:
+        devices.append(_meter(config.meter, used, now))
+    return Outside(
+        pump=pump,
+        devices=devices,
+        prices=_prices(config),
+        weather=None if config.weather is None else CsvWeather(config.weather.csv),
+        background=used.background,
+    )
+
+
+class _Used:
+    """Links on their way to the drivers; remembers what has to run beside them."""
+
+    def __init__(self, links: Links) -> None:
+        self._links = links
+        self._broker: MqttLink | None = None
+
+    def modbus(self, device: DeviceConfig, profile: ModbusProfile) -> ModbusLink:
+        return self._links.modbus(device, profile)
+
+    def mqtt(self) -> MqttLink:
+        if self._broker is None:
+            self._broker = self._links.mqtt()
+        return self._broker
+
+    @property
+    def background(self) -> Sequence[Callable[[], Awaitable[None]]]:
+        return () if self._broker is None else (self._broker.run,)
+
+
+def _room(config: HouseConfig, links: Links, now: Now) -> Device:
+    room = config.room
+    if room is None:
+        raise ConfigurationError("room: is not configured")
+    return ZigbeeRoom(
+        "room",
+        links.mqtt(),
+        sensor_topic=room.sensor_topic,
+        thermostat_topic=room.thermostat_topic,
+        now=now,
+    )
+
+
+def _pump(device: DeviceConfig, links: Links, now: Now) -> HeatPump:
+    profile = load_profile(device.profile)
+    if not isinstance(profile, ModbusProfile):
+        raise ConfigurationError(f"heat_pump.profile: {profile.name} speaks MQTT")
+    unit = profile.connection.unit if device.unit is None else device.unit
+    return ModbusHeatPump("heat pump", profile, links.modbus(device, profile), unit=unit, now=now)
+
+
+def _meter(device: DeviceConfig, links: Links, now: Now) -> Device:
+    profile = load_profile(device.profile)
+    if not isinstance(profile, ModbusProfile):
+        raise ConfigurationError(f"meter.profile: {profile.name} speaks MQTT")
+    unit = profile.connection.unit if device.unit is None else device.unit
+    return ModbusMeter("meter", profile, links.modbus(device, profile), unit=unit, now=now)
+
+
+def _prices(config: HouseConfig) -> PriceSource | None:
+    if config.prices is None:
+        return None
+    return CsvPrices(config.prices.csv, config.tariff.currency, per_mwh=config.prices.per_mwh)
+
+
+def _client_id(config: HouseConfig) -> str:
+    return f"heatherd-{quote(config.house.name, safe='')}-{os.getpid()}"
+
+
+def _broker_url(config: HouseConfig) -> str:
+    """The broker's address with the user's name and the password from outside the configuration."""
+    mqtt = config.mqtt
+    if mqtt is None:
+        raise ConfigurationError("mqtt: no broker is configured")
+    password = os.environ.get(PASSWORD_VARIABLE)
+    if mqtt.password_file is not None:
+        try:
+            password = mqtt.password_file.read_text().strip()
+        except OSError as error:
+            raise ConfigurationError(f"mqtt.password_file: {error}") from error
+    if mqtt.username is None:
+        return mqtt.broker
+    scheme, rest = mqtt.broker.split("://", 1)
+    secret = "" if password is None else f":{quote(password, safe='')}"
+    return f"{scheme}://{quote(mqtt.username, safe='')}{secret}@{rest}"
