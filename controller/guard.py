@@ -6,14 +6,24 @@ forecast. Refusing means that nothing is asked of the pump: it returns to its ow
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from enum import StrEnum
 from typing import TypeAlias
 
 from controller.snapshot import Snapshot
 from drivers.api import Capability, Knob, OperatingState, Signal
 
 Settings: TypeAlias = Mapping[Capability, float]
+
+
+class Purpose(StrEnum):
+    """Why a knob is moved; only the planner's moves have a budget."""
+
+    PLANNER = "planner"
+    SAFETY = "safety"  # the guard put its own value in place of the wish
+    DSO = "dso"  # the grid operator's limit
+    HAND_BACK = "hand_back"  # the owner's value returns
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +50,7 @@ class Altered:
 
     settings: Settings
     reasons: tuple[str, ...]
+    forced: Mapping[Capability, Purpose] = field(default_factory=dict)  # not the planner's values
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +96,7 @@ class Draft:
     run: bool | None
     reasons: tuple[str, ...] = ()
     refused: bool = False
+    forced: Mapping[Capability, Purpose] = field(default_factory=dict)
 
     def because(self, reason: str, **changes: object) -> "Draft":
         """The draft with changes and one more reason."""
@@ -133,7 +145,7 @@ def judge(wanted: Wanted, snapshot: Snapshot, memory: Memory, limits: Limits) ->
         if draft.refused:
             return Refused(draft.reasons)
     if draft.reasons:
-        return Altered(draft.settings, draft.reasons)
+        return Altered(draft.settings, draft.reasons, draft.forced)
     return Allowed(draft.settings)
 
 
@@ -171,6 +183,7 @@ def _not_too_warm(draft: Draft, situation: Situation) -> Draft:
         f"room {room_c:.1f} °C is at its limit of {limits.room_max_c:.1f} °C",
         settings=_with_heat(draft, limits, limits.rest_value),
         run=False,
+        forced=_for_safety(limits),
     )
 
 
@@ -188,6 +201,7 @@ def _minimum_times(draft: Draft, situation: Situation) -> Draft:
         f"{least_s / 60:.0f} min",
         settings=_with_heat(draft, limits, limits.run_value if on else limits.rest_value),
         run=on,
+        forced={},
     )
 
 
@@ -198,7 +212,7 @@ def _defrost_freezes(draft: Draft, situation: Situation) -> Draft:
     before = situation.memory.settings
     if before is None or before == draft.settings:
         return draft
-    return draft.because("the pump is defrosting", settings=before)
+    return draft.because("the pump is defrosting", settings=before, forced={})
 
 
 def _frost_comes_first(draft: Draft, situation: Situation) -> Draft:
@@ -212,6 +226,7 @@ def _frost_comes_first(draft: Draft, situation: Situation) -> Draft:
         f"room {room_c:.1f} °C is at the frost floor of {limits.frost_c:.1f} °C",
         settings=_with_heat(draft, limits, limits.frost_value),
         run=True,
+        forced=_for_safety(limits),
     )
 
 
@@ -263,6 +278,10 @@ def _with_heat(draft: Draft, limits: Limits, value: float | None) -> Settings:
     if limits.knob is None or value is None:
         return draft.settings
     return {**draft.settings, limits.knob.capability: value}
+
+
+def _for_safety(limits: Limits) -> Mapping[Capability, Purpose]:
+    return {} if limits.knob is None else {limits.knob.capability: Purpose.SAFETY}
 
 
 RULES: tuple[Rule, ...] = (

@@ -24,6 +24,7 @@ from controller.guard import (
     Altered,
     Limits,
     Memory,
+    Purpose,
     Refused,
     Verdict,
     Wanted,
@@ -80,7 +81,9 @@ def test_without_a_room_temperature_nothing_is_asked() -> None:
 
 def test_a_room_at_its_limit_gets_no_more_heat() -> None:
     verdict = verdict_on(heat(35.0), room_c=26.0)
-    assert verdict == Altered({FLOW: 15.0}, ("room 26.0 °C is at its limit of 26.0 °C",))
+    assert verdict == Altered(
+        {FLOW: 15.0}, ("room 26.0 °C is at its limit of 26.0 °C",), {FLOW: Purpose.SAFETY}
+    )
 
 
 @pytest.mark.parametrize("run", [False, None])
@@ -91,7 +94,28 @@ def test_a_warm_room_is_no_reason_to_change_a_rest(run: bool | None) -> None:
 
 def test_a_zero_room_temperature_is_a_reading_and_cold() -> None:
     verdict = verdict_on(rest(), room_c=0.0)
-    assert verdict == Altered({FLOW: 50.0}, ("room 0.0 °C is at the frost floor of 8.0 °C",))
+    assert verdict == Altered(
+        {FLOW: 50.0}, ("room 0.0 °C is at the frost floor of 8.0 °C",), {FLOW: Purpose.SAFETY}
+    )
+
+
+def test_a_value_cut_to_a_bound_is_still_the_planners() -> None:
+    verdict = verdict_on(heat(58.0))
+    assert isinstance(verdict, Altered)
+    assert verdict.settings == {FLOW: 50.0}
+    assert verdict.forced == {}
+
+
+def test_a_compressor_kept_running_in_a_warm_room_is_not_safety() -> None:
+    verdict = judge(
+        heat(35.0),
+        snapshot({**HEALTHY, Signal.ROOM_C: 26.5}),
+        Memory(True, AT - timedelta(minutes=4)),
+        LIMITS,
+    )
+    assert isinstance(verdict, Altered)
+    assert verdict.settings == {FLOW: 28.0}
+    assert verdict.forced == {}
 
 
 @pytest.mark.parametrize(
