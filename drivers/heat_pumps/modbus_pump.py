@@ -1,6 +1,6 @@
 """A heat pump behind Modbus, steered from its profile alone."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from drivers.api import (
     Absent,
@@ -14,10 +14,11 @@ from drivers.api import (
     WriteClass,
 )
 from drivers.errors import ConfigurationError, OutOfRangeError
-from drivers.points import encode
+from drivers.points import Point, encode
 from drivers.profile import DeviceKind, ModbusProfile
 from drivers.registers_reader import RegistersReader
 from drivers.transports.modbus import ModbusLink
+from drivers.transports.modbus_client import WRITE_SINGLE
 
 
 class ModbusHeatPump:
@@ -72,7 +73,9 @@ class ModbusHeatPump:
                 f"{knob.maximum:g}"
             )
         point = self._profile.points[knob.point]
-        await self._link.write(self._unit, point.address, encode(point, value))
+        function = self._profile.connection.write_function
+        for address, registers in writes(point, encode(point, value), function):
+            await self._link.write(self._unit, address, registers, function=function)
 
     async def read_back(self, capability: Capability) -> Sample | Absent:
         """What the device holds for this knob now."""
@@ -89,3 +92,24 @@ class ModbusHeatPump:
             raise ConfigurationError(
                 f"{self._name}: profile {self._profile.name} offers no {capability}"
             ) from None
+
+
+def writes(
+    point: Point, registers: tuple[int, ...], function: int
+) -> Iterator[tuple[int, tuple[int, ...]]]:
+    """The requests (address, registers) that set a point: one, or with function 6 one per register.
+
+    One by one, what is switched off comes first and from the last register on, so that contacts
+    never pass through a state that has more of them closed than the old or the new one, and the
+    last one (the block of SG Ready inputs) never closes before, nor opens after, the others.
+    """
+    if function != WRITE_SINGLE:
+        yield point.address, registers
+        return
+    cells = list(enumerate(registers, point.address))
+    for address, register in reversed(cells):
+        if register == 0:
+            yield address, (register,)
+    for address, register in cells:
+        if register != 0:
+            yield address, (register,)
