@@ -73,6 +73,8 @@ class Point:
     mask: int = 0xFFFFFFFF  # the bits that make up the code; applied after the sentinels
     weights: tuple[int, ...] = ()  # of adjacent registers, whose weighted sum is the raw value
     gate: Gate | None = None
+    not_below: str = ""  # a point whose present value is the least that may be written here
+    not_above: str = ""  # the same for the most
     writable: bool = False
     documented: str = ""  # the address as the source prints it
     source: str = ""
@@ -143,7 +145,10 @@ def encode(point: Point, value: float) -> tuple[int, ...]:
             f"{point.name}: {value:g} {point.unit} is outside {point.minimum} .. {point.maximum}"
         )
     if point.weights:
-        registers = _shares(point, value)
+        shares = _shares(point, _raw(point, value))
+        if shares is None:
+            raise OutOfRangeError(f"{point.name}: {value:g} does not fit in its registers")
+        registers = shares
     else:
         registers = _registers(point, _raw_pattern(point, value))
     if gate is not None:
@@ -192,20 +197,20 @@ def _weighted(point: Point, registers: Sequence[int]) -> float | Undecodable:
         if weight and register in sentinels:
             return Undecodable(f"the device reports no value for {point.name} (raw {register})")
         raw += weight * register
+    if point.codes and tuple(registers) != _shares(point, raw):
+        return Undecodable(f"{point.name}: {list(registers)} are no flags")
     return _plausible(point, _coded(point, raw))
 
 
-def _shares(point: Point, value: float) -> tuple[int, ...]:
-    """Registers whose weighted sum is the value; the heaviest take as much as they can."""
-    rest = _raw(point, value)
+def _shares(point: Point, raw: int) -> tuple[int, ...] | None:
+    """Registers whose weighted sum is `raw`, the heaviest taking as much as they can, if any."""
+    rest = raw
     shares = [0] * len(point.weights)
     for place in sorted(range(len(shares)), key=lambda place: -point.weights[place]):
         weight = point.weights[place]
         shares[place] = min(max(rest, 0) // weight, _WORD) if weight else 0
         rest -= shares[place] * weight
-    if rest:
-        raise OutOfRangeError(f"{point.name}: {value:g} does not fit in its registers")
-    return tuple(shares)
+    return None if rest else tuple(shares)
 
 
 def _pattern(registers: Sequence[int], order: WordOrder) -> int:

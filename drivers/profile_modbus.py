@@ -15,7 +15,7 @@ from drivers.points import (
     WordOrder,
     register_count,
 )
-from drivers.section import Section
+from drivers.section import Section, suggestion
 
 _LAST_ADDRESS = 0xFFFF
 _WORD = 0xFFFF
@@ -148,6 +148,8 @@ def read_point(name: str, section: Section, source: str) -> Point:
         mask=section.whole("mask", _EVERY_BIT, low=1, high=_EVERY_BIT),
         weights=section.wholes("weights"),
         gate=_gate(section),
+        not_below=section.text("not_below", ""),
+        not_above=section.text("not_above", ""),
         writable=section.flag("writable", default=False),
         documented=section.text("documented", ""),
         source=section.text("source", source),
@@ -164,6 +166,8 @@ def read_point(name: str, section: Section, source: str) -> Point:
         section.problem("mask", "is for the codes of a point that is only read")
     if point.weights and (point.kind is not Kind.UINT16 or point.gate is not None):
         section.problem("weights", "are for plain uint16 registers")
+    if (point.not_below or point.not_above) and not point.writable:
+        section.problem("not_below", "and not_above are for a point that is written")
     if point.weights and (min(point.weights) < 0 or max(point.weights) == 0):
         section.problem("weights", "must not be negative, and not all 0")
     section.done()
@@ -210,6 +214,14 @@ def layout_problems(points: Mapping[str, Point], connection: ModbusConnection) -
         count = register_count(point)
         if count > connection.largest_block:
             problems.append(f"points.{point.name}: needs a largest_block of {count} registers")
+        flags = point.weights and point.codes
+        if point.writable and count > 1 and not flags and connection.write_function == 6:
+            problems.append(f"points.{point.name}: function 6 would tear its {count} registers")
+        for key in ("not_below", "not_above"):
+            other = getattr(point, key)
+            if other and other not in points:
+                hint = suggestion(other, list(points))
+                problems.append(f"points.{point.name}.{key}: there is no point '{other}'{hint}")
     for before, after in pairwise(order):
         end = before.address + register_count(before)
         if before.space is after.space and after.address < end:

@@ -13,7 +13,7 @@ from drivers.api import (
     Sample,
     WriteClass,
 )
-from drivers.errors import ConfigurationError, OutOfRangeError
+from drivers.errors import ConfigurationError, OutOfRangeError, TransientError
 from drivers.points import Point, encode
 from drivers.profile import DeviceKind, ModbusProfile
 from drivers.registers_reader import RegistersReader
@@ -73,6 +73,7 @@ class ModbusHeatPump:
                 f"{knob.maximum:g}"
             )
         point = self._profile.points[knob.point]
+        await self._check_order(point, value)
         function = self._profile.connection.write_function
         for address, registers in writes(point, encode(point, value), function):
             await self._link.write(self._unit, address, registers, function=function)
@@ -84,6 +85,24 @@ class ModbusHeatPump:
     async def close(self) -> None:
         """Give the link back."""
         await self._link.close()
+
+    async def _check_order(self, point: Point, value: float) -> None:
+        """Raises `OutOfRangeError` for a value that would pass a neighbour it must not pass."""
+        for name, sign in ((point.not_below, 1.0), (point.not_above, -1.0)):
+            if not name:
+                continue
+            other = await self._reader.read_point(self._profile.points[name])
+            if isinstance(other, Absent):
+                raise TransientError(
+                    f"{self._name}: {point.name} keeps an order with {name}, which cannot be "
+                    f"read: {other.reason}"
+                )
+            if sign * (value - other.value) < 0.0:
+                side = "below" if sign > 0.0 else "above"
+                raise OutOfRangeError(
+                    f"{self._name}: {point.name} {value:g} would lie {side} {name}, which is "
+                    f"{other.value:g}"
+                )
 
     def _knob(self, capability: Capability) -> Knob:
         try:

@@ -269,6 +269,23 @@ def test_flags_in_adjacent_registers_can_make_one_code() -> None:
     assert isinstance(decode(flags, [1, 2]), Undecodable)
 
 
+CONTACTS = point(Kind.UINT16, weights=(1, 2), codes={2: 1, 0: 2, 1: 3, 3: 4})
+"""SG Ready on two contacts of which the second one blocks."""
+
+
+@pytest.mark.parametrize(
+    ("state", "registers"), [(1, (0, 1)), (2, (0, 0)), (3, (1, 0)), (4, (1, 1))]
+)
+def test_contacts_make_one_state(state: int, registers: tuple[int, ...]) -> None:
+    assert encode(CONTACTS, state) == registers
+    assert decode(CONTACTS, registers) == state
+
+
+@pytest.mark.parametrize("registers", [[2, 0], [3, 0], [0, 2], [65535, 65535]])
+def test_registers_that_are_no_flags_make_no_state(registers: list[int]) -> None:
+    assert isinstance(decode(CONTACTS, registers), Undecodable)
+
+
 BITS = point(Kind.UINT16, mask=0b0110, codes={0b0000: 0, 0b0010: 1, 0b0100: 2}, sentinels=(0x8000,))
 
 

@@ -134,6 +134,12 @@ def test_a_complete_profile_is_read() -> None:
         ("points.energy", {"space": "input", "address": 9, "kind": "float32", "codes": {"1": 1}},
          "a float32 has no codes"),
         ("points.energy.address", 1, "overlaps"),
+        ("points.flow_setpoint.not_below", "outdor", "there is no point 'outdor'; did you mean"),
+        ("points.outdoor.not_above", "energy", "are for a point that is written"),
+        ("connection.write_function", 5, "must be a whole number from 6"),
+        ("connection.write_function", 7, "must be 6 or 16"),
+        ("connection.poll_within_s", 0, "must be above 0"),
+        ("connection.serial.stop_bits", 3, "must be a whole number from 1 to 2"),
         ("connection.largest_block", 1, "needs a largest_block of 2"),
         ("connection.timeout_s", 0, "must be above 0"),
         ("connection.gap_s", -1, "must not be negative"),
@@ -164,6 +170,13 @@ def test_a_gate_takes_the_register_before_the_value() -> None:
     assert register_count(point) == 2
     assert point.gate is not None
     assert point.gate.register_when_off == 150
+
+
+def test_a_device_of_single_registers_has_no_knob_of_two() -> None:
+    mapping = changed("points.flow_setpoint.kind", "int32")
+    mapping["connection"]["write_function"] = 6  # type: ignore[index]
+    with pytest.raises(ConfigurationError, match="function 6 would tear its 2 registers"):
+        parsed(mapping, "here")
 
 
 def test_a_float_has_no_step_that_a_knob_could_be_finer_than() -> None:
