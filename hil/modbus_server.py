@@ -1,105 +1,90 @@
-"""The emulated devices on a real Modbus TCP port.
-
-Requests reach the live register image through pymodbus' device action; the simulator's own block
-only tells it which addresses exist, so that a hole is answered with exception 2.
-"""
+"""The emulated devices on a real Modbus TCP port."""
 
 import asyncio
-import logging
-from collections.abc import Mapping
-from typing import cast
+import contextlib
+from collections.abc import Awaitable, Callable
 
-from pymodbus.constants import ExcCodes
-from pymodbus.server import ModbusTcpServer
-from pymodbus.simulator import DataType, SimData, SimDevice
+from hil.answers import answer
+from hil.device import Bus
 
-from drivers.errors import RefusedByDeviceError
-from drivers.points import Space, register_count
-from drivers.profile import ModbusProfile
-from hil.registers import Bus, IllegalValueError
+HEADER_BYTES = 7  # transaction, protocol, length 2 each, unit (Messaging on TCP/IP V1.0b, 3.1.3)
+LARGEST_BODY_BYTES = 254
 
-READ_HOLDING, READ_INPUT = 3, 4
-WRITES = frozenset({6, 16})
-UNUSED_BITS = 65520  # pymodbus wants coils; ours are refused by function
+Wait = Callable[[float], Awaitable[None]]
+"""Let seconds pass on the wire."""
 
 
-def _block(profile: ModbusProfile, space: Space) -> list[SimData]:
-    """Which addresses of a space exist."""
-    addresses = sorted(
-        {
-            point.address + offset
-            for point in profile.points.values()
-            if point.space is space
-            for offset in range(register_count(point))
-        }
-    )
-    return [
-        SimData(address=address, values=0, datatype=DataType.REGISTERS)
-        for address in addresses or [0]
-    ]
-
-
-def _device(unit: int, profile: ModbusProfile, bus: Bus) -> SimDevice:
-    async def action(  # noqa: PLR0917  the signature is pymodbus'
-        function: int,
-        start: int,
-        address: int,
-        count: int,
-        registers: list[int],
-        values: list[int] | list[bool] | None,
-    ) -> ExcCodes | None:
-        """Fill the server's block from the image before a read; hand a write to the image."""
-        try:
-            if values is not None and function in WRITES:
-                bus.write(unit, address, [int(value) for value in values])
-            elif function in (READ_HOLDING, READ_INPUT):
-                space = Space.INPUT if function == READ_INPUT else Space.HOLDING
-                offset = address - start
-                registers[offset : offset + count] = bus.read(unit, space, address, count)
-            else:
-                return ExcCodes.ILLEGAL_FUNCTION
-        except IllegalValueError:
-            return ExcCodes.ILLEGAL_VALUE
-        except RefusedByDeviceError:
-            return ExcCodes.ILLEGAL_ADDRESS
-        return None
-
-    def bits() -> list[SimData]:
-        return [SimData(address=UNUSED_BITS, values=[False] * 16, datatype=DataType.BITS)]
-
-    return SimDevice(
-        id=unit,
-        simdata=(bits(), bits(), _block(profile, Space.HOLDING), _block(profile, Space.INPUT)),
-        action=action,
-    )
+async def no_wait(_: float) -> None:
+    """Lockstep: on the wire no time passes."""
 
 
 class BusServer:
-    """Serves a bus on a TCP port until closed; port 0 takes any free one."""
+    """Serves a bus on a TCP port until closed; port 0 takes any free one.
 
-    def __init__(self, bus: Bus, *, host: str = "127.0.0.1", port: int = 0) -> None:
+    `wait` passes the seconds a device takes for its answer.
+    """
+
+    def __init__(
+        self, bus: Bus, *, host: str = "127.0.0.1", port: int = 0, wait: Wait = no_wait
+    ) -> None:
         self._bus = bus
         self._host = host
         self._port = port
-        self._server: ModbusTcpServer | None = None
+        self._wait = wait
+        self._server: asyncio.Server | None = None
+        self._clients: set[asyncio.Task[None]] = set()
 
     async def start(self) -> int:
-        """Listen; returns the port. Raises RuntimeError when it is taken."""
-        profiles: Mapping[int, ModbusProfile] = {
-            unit: image.profile for unit, image in self._bus.devices.items()
-        }
-        logging.getLogger("pymodbus").setLevel(logging.CRITICAL)
-        self._server = ModbusTcpServer(
-            [_device(unit, profile, self._bus) for unit, profile in profiles.items()],
-            address=(self._host, self._port),
-        )
-        await self._server.serve_forever(background=True)
-        listening = cast("asyncio.Server", self._server.transport)
-        port: int = listening.sockets[0].getsockname()[1]
+        """Listen; returns the port. Raises OSError when it is taken."""
+        self._server = await asyncio.start_server(self._connected, self._host, self._port)
+        port: int = self._server.sockets[0].getsockname()[1]
         return port
+
+    async def drop(self) -> None:
+        """Close every connection, as a device that restarts does."""
+        clients = list(self._clients)
+        for client in clients:
+            client.cancel()
+        await asyncio.gather(*clients, return_exceptions=True)
 
     async def close(self) -> None:
         """Stop listening and drop the clients."""
         if self._server is not None:
-            await self._server.shutdown()  # type: ignore[no-untyped-call]
+            self._server.close()
+            await self.drop()
+            await self._server.wait_closed()
             self._server = None
+
+    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        if task is None or (self._clients and self._bus.single_client):
+            await _hang_up(writer)
+            return
+        self._clients.add(task)
+        try:
+            await self._converse(reader, writer)
+        finally:
+            self._clients.discard(task)
+            await _hang_up(writer)
+
+    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            while True:
+                head = await reader.readexactly(HEADER_BYTES)
+                length = int.from_bytes(head[4:6], "big") - 1
+                if head[2:4] != b"\x00\x00" or not 1 <= length <= LARGEST_BODY_BYTES:
+                    return  # not Modbus
+                request = await reader.readexactly(length)
+                unit = head[6]
+                await self._wait(self._bus.manners(unit).answer_s)
+                told = answer(self._bus, unit, request)
+                if told is not None:
+                    size = (len(told) + 1).to_bytes(2, "big")
+                    writer.write(head[:4] + size + bytes([unit]) + told)
+                    await writer.drain()
+
+
+async def _hang_up(writer: asyncio.StreamWriter) -> None:
+    writer.close()
+    with contextlib.suppress(ConnectionError):
+        await writer.wait_closed()

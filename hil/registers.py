@@ -5,16 +5,29 @@ time in simulated seconds; a persistent one stays, and every write of it is coun
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 
-from drivers.api import Capability, Knob, OperatingState, Signal, WriteClass
+from drivers.api import Capability, Knob, OperatingState, Precondition, Signal
 from drivers.errors import OutOfRangeError, RefusedByDeviceError
-from drivers.points import Kind, Point, Space, Undecodable, decode, encode, register_count
+from drivers.points import (
+    Kind,
+    Point,
+    Space,
+    Undecodable,
+    WordOrder,
+    decode,
+    encode,
+    register_count,
+)
 from drivers.profile import ModbusProfile
+from hil.knob_memory import KnobMemory, OnWrite
+from hil.manners import Manners
 
 Readings = Callable[[], Mapping[Signal, float | None]]
-OnWrite = Callable[[Capability, float | None], None]
-"""Called with the value of a knob, or None when its request ended."""
+
+CURVE_KNOBS = (Capability.CURVE_OFFSET, Capability.ROOM_SETPOINT)
+"""A pump whose owner chose the heating curve: what it comes with."""
 
 QUIET_NAN = (0x7FC0, 0x0000)
 
@@ -55,58 +68,91 @@ def shown_registers(point: Point, value: float | None) -> tuple[int, ...]:
 
 
 class RegisterImage:
-    """The registers of one device."""
+    """The registers of one device; `turned` names 32-bit points whose words are exchanged."""
 
-    def __init__(self, profile: ModbusProfile, *, readings: Readings, on_write: OnWrite) -> None:
+    def __init__(
+        self,
+        profile: ModbusProfile,
+        *,
+        readings: Readings,
+        on_write: OnWrite,
+        manners: Manners | None = None,
+        turned: Collection[str] = (),
+    ) -> None:
+        manners = Manners() if manners is None else manners
         self.profile = profile
-        self.write_counts: dict[str, int] = {}
         self.clock_s = 0.0
+        self._one_table = manners.one_table
         self._readings = readings
-        self._on_write = on_write
-        self._knobs = {knob.point: knob for knob in profile.knobs.values()}
-        self._deadlines_s: dict[Capability, float] = {}
         self._fresh = False
         self._cells: dict[tuple[Space, int], int] = {}
+        self._points = {
+            name: _turned(point) if name in turned else point
+            for name, point in profile.points.items()
+        }
+        self._knob_points = {knob.point for knob in profile.knobs.values()}
         self._writable = {
             point.address: point
-            for point in profile.points.values()
+            for point in self._points.values()
             if point.space is Space.HOLDING and point.writable
         }
-        for point in profile.points.values():
-            knob = self._knobs.get(point.name)
-            if knob is not None and knob.release_value is not None:
-                self._show(point, encode(point, knob.release_value))
-            else:
-                self._show(point, absent_registers(point))
+        self._memory = KnobMemory(
+            profile.knobs.values(),
+            show=self._show_knob,
+            on_write=on_write,
+            meets=self._meets,
+            power_up={Capability(name): value for name, value in manners.power_up.items()},
+        )
+        for point in self._points.values():
+            self._show(point, absent_registers(point))
+        for needed in _needed_modes(profile):
+            self._show_value(needed.point, float(needed.values[0]))
+        for name, value in manners.settings.items():
+            self._show_value(name, value)
+        self._memory.start()
+
+    @property
+    def write_counts(self) -> dict[str, int]:
+        """Writes to the device's lasting memory since it was built, by point."""
+        return self._memory.write_counts
 
     def hold(self, capability: Capability, value: float) -> None:
         """Show what the device holds for a knob, as if set at its own panel."""
+        if self.in_force(capability):
+            self._show_value(self.profile.knobs[capability].point, value)
+
+    def in_force(self, capability: Capability) -> bool:
+        """Whether the device has such a knob and is in the mode in which it acts."""
         knob = self.profile.knobs.get(capability)
-        if knob is not None:
-            point = self.profile.points[knob.point]
-            self._show(point, shown_registers(point, value))
+        return knob is not None and (knob.only_when is None or self._meets(knob.only_when))
+
+    def held(self, capability: Capability) -> float | None:
+        """What the device shows for a knob; None where it shows nothing or has no such knob."""
+        knob = self.profile.knobs.get(capability)
+        return None if knob is None else self._value(knob.point)
 
     def pass_time(self, clock_s: float) -> None:
         """Simulated seconds since the start; volatile commands end when their time is over."""
         self.clock_s = clock_s
         self._fresh = False
-        if self._deadlines_s:
-            for capability in [
-                known for known, ends_s in self._deadlines_s.items() if ends_s <= clock_s
-            ]:
-                self._release(self.profile.knobs[capability])
+        self._memory.pass_time(clock_s)
+
+    def restart(self) -> None:
+        """Power was away for a moment: volatile values are gone, stored ones stay."""
+        self._memory.restart()
 
     def read(self, unit: int, space: Space, address: int, count: int) -> list[int]:
         """Registers as on the wire; refuses a request that touches a hole."""
         if not self._fresh:
             self._refresh()
-        cells = self._cells
-        try:
-            return [cells[space, address + offset] for offset in range(count)]
-        except KeyError:
-            raise RefusedByDeviceError(
-                f"illegal address: unit {unit} has no {space} {address}..{address + count - 1}"
-            ) from None
+        for table in (space, *(other for other in Space if self._one_table)):
+            cells = [self._cells.get((table, address + offset)) for offset in range(count)]
+            found = [cell for cell in cells if cell is not None]
+            if len(found) == count:
+                return found
+        raise RefusedByDeviceError(
+            f"illegal address: unit {unit} has no {space} {address}..{address + count - 1}"
+        )
 
     def write(self, unit: int, address: int, values: Sequence[int]) -> None:
         """Take whole points only; refuses holes, read-only registers and values without meaning."""
@@ -125,61 +171,54 @@ class RegisterImage:
             accepted.append((point, registers, value))
             offset += register_count(point)
         for point, registers, value in accepted:
-            self._take(point, registers, value)
+            self._show(point, registers)
+            self._memory.take(point.name, value)
 
-    def _take(self, point: Point, registers: tuple[int, ...], value: float) -> None:
-        knob = self._knobs.get(point.name)
-        if knob is None or knob.write_class is not WriteClass.VOLATILE:
-            self.write_counts[point.name] = self.write_counts.get(point.name, 0) + 1
-        self._show(point, registers)
-        if knob is None:
-            return
-        if knob.release_value is not None and value == knob.release_value:
-            self._release(knob)
-            return
-        if knob.lapse_s is not None:
-            self._deadlines_s[knob.capability] = self.clock_s + knob.lapse_s
-        self._on_write(knob.capability, value)
-
-    def _release(self, knob: Knob) -> None:
-        self._deadlines_s.pop(knob.capability, None)
-        point = self.profile.points[knob.point]
-        if knob.release_value is not None:
-            self._show(point, encode(point, knob.release_value))
-        else:
-            self._show(point, absent_registers(point))
-        self._on_write(knob.capability, None)
+    def written(self, address: int) -> str | None:
+        """The name of the writable point that begins at an address."""
+        point = self._writable.get(address)
+        return None if point is None else point.name
 
     def _refresh(self) -> None:
         self._fresh = True
         readings = self._readings()
-        points = self.profile.points
         for signal, name in self.profile.signals.items():
-            point = points[name]
-            if name not in self._knobs:
-                self._show(point, shown_registers(point, readings.get(signal)))
+            if name not in self._knob_points:
+                self._show_value(name, readings.get(signal))
+
+    def _value(self, name: str) -> float | None:
+        point = self._points[name]
+        cells = [
+            self._cells[point.space, point.address + offset]
+            for offset in range(register_count(point))
+        ]
+        value = decode(point, cells)
+        return None if isinstance(value, Undecodable) else value
+
+    def _meets(self, needed: Precondition) -> bool:
+        return self._value(needed.point) in needed.values
+
+    def _show_knob(self, knob: Knob, value: float | None) -> None:
+        self._show_value(knob.point, knob.release_value if value is None else value)
+
+    def _show_value(self, name: str, value: float | None) -> None:
+        point = self._points[name]
+        self._show(point, shown_registers(point, value))
 
     def _show(self, point: Point, registers: tuple[int, ...]) -> None:
         for offset, register in enumerate(registers):
             self._cells[point.space, point.address + offset] = register
 
 
-class Bus:
-    """Several devices behind one Modbus address, told apart by their unit."""
+def _turned(point: Point) -> Point:
+    """The point with its two words the other way round."""
+    if register_count(point) != 2 or point.gate is not None or point.weights:
+        raise ValueError(f"{point.name} has no two words that could be exchanged")
+    other = WordOrder.LITTLE if point.word_order is WordOrder.BIG else WordOrder.BIG
+    return replace(point, word_order=other)
 
-    def __init__(self, devices: Mapping[int, RegisterImage]) -> None:
-        self.devices = dict(devices)
 
-    def read(self, unit: int, space: Space, address: int, count: int) -> list[int]:
-        """Read from one unit; an unknown unit is refused."""
-        return self._device(unit).read(unit, space, address, count)
-
-    def write(self, unit: int, address: int, values: Sequence[int]) -> None:
-        """Write to one unit; an unknown unit is refused."""
-        self._device(unit).write(unit, address, values)
-
-    def _device(self, unit: int) -> RegisterImage:
-        device = self.devices.get(unit)
-        if device is None:
-            raise RefusedByDeviceError(f"no device answers as unit {unit}")
-        return device
+def _needed_modes(profile: ModbusProfile) -> list[Precondition]:
+    """The modes in which the knobs act; of two for one point the heating curve's comes last."""
+    knobs = sorted(profile.knobs.values(), key=lambda knob: knob.capability in CURVE_KNOBS)
+    return [knob.only_when for knob in knobs if knob.only_when is not None]

@@ -3,7 +3,8 @@
 Lockstep: one JSON line of set-up on stdin, `{"ready": ...}` on stdout, then one answer line per
 command line. Time passes only at {"advance": "<instant>"}; its room messages are followed on the
 same connection by the instant on topic `hil/marker`, so whoever has seen the marker has seen all.
-Bench: with --wall the house lives in real time and anyone may read it over Modbus and MQTT.
+Faults come as commands too: alarm, silence, busy, restart, other_writer.
+Bench: with --wall the house lives in real time (hil/wall.py).
 """
 
 import argparse
@@ -12,22 +13,22 @@ import contextlib
 import json
 import logging
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, fields
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from hil.broker import Publish, embedded_broker, foreign_broker
+from drivers.api import Capability
+from drivers.errors import LinkLostError
 from hil.firmware import Curve
 from hil.house import house_names, load_house
-from hil.modbus_server import BusServer
 from hil.simulated_house import SimulatedHouse, Truth
-from hil.weather import WeatherTrace, plain_winter
+from hil.wall import BenchSetup, live
+from hil.weather import WeatherTrace
+from hil.wires import BenchError, Wires, on_the_wire
 
 MARKER_TOPIC = "hil/marker"
 LONGEST_LINE_BYTES = 64 * 1024 * 1024  # a year of hourly weather is 1 MB
-WALL_STEP_S = 1.0
-WALL_DAYS = 730
 
 Answer = dict[str, Any]
 
@@ -45,6 +46,7 @@ def house_of(setup: Mapping[str, Any]) -> SimulatedHouse:
         profile=setup.get("profile", "generic_modbus"),
         curve=None if curve is None else Curve(**curve),
         room_setpoint_c=float(setup.get("room_setpoint_c", 21.0)),
+        older_firmware=bool(setup.get("older_firmware", False)),
     )
 
 
@@ -60,15 +62,18 @@ def truth_row(truth: Truth) -> Answer:
 class Session:
     """One house, its links and what was asked of it."""
 
-    def __init__(self, house: SimulatedHouse, publish: Publish) -> None:
+    def __init__(self, house: SimulatedHouse, wires: Wires) -> None:
         self._house = house
-        self._publish = publish
+        self._wires = wires
         self._trace: list[Truth] = []
         self._commands: dict[str, Callable[[Any], Answer]] = {
             "truth": lambda _: {"truth": truth_row(house.truth())},
             "trace": lambda _: self._traced(),
             "setpoint": self._turn,
             "alarm": self._fail,
+            "silence": self._silence,
+            "busy": self._busy,
+            "other_writer": self._meddle,
             "write_counts": lambda _: {"write_counts": house.pump_registers.write_counts},
         }
 
@@ -77,8 +82,8 @@ class Session:
         self._house.advance(until)
         self._trace.append(self._house.truth())
         for topic, payload, _ in self._house.pop_messages():
-            await self._publish(topic, payload)
-        await self._publish(MARKER_TOPIC, until.isoformat())
+            await self._wires.publish(topic, payload)
+        await self._wires.publish(MARKER_TOPIC, until.isoformat())
         return {"at": until.isoformat()}
 
     async def answer(self, line: bytes) -> Answer | None:
@@ -88,11 +93,13 @@ class Session:
             name, value = next(iter(command.items()))
             if name == "advance":
                 return await self.advance(datetime.fromisoformat(value))
+            if name == "restart":
+                return await self._restart()
             if name == "stop":
                 return None
             known = self._commands.get(name)
             return {"error": f"unknown command '{name}'"} if known is None else known(value)
-        except (ValueError, TypeError, AttributeError, StopIteration) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, StopIteration) as error:
             return {"error": f"{type(error).__name__}: {error}"}
 
     def _traced(self) -> Answer:
@@ -109,6 +116,25 @@ class Session:
         self._house.set_alarm(int(value))
         return {"alarm": int(value)}
 
+    def _silence(self, value: Any) -> Answer:
+        self._house.silence(bool(value))
+        return {"silence": bool(value)}
+
+    def _busy(self, value: Any) -> Answer:
+        self._house.busy(bool(value))
+        return {"busy": bool(value)}
+
+    def _meddle(self, value: Any) -> Answer:
+        capability, setting = Capability(value["capability"]), float(value["value"])
+        self._house.other_writer(capability, setting)
+        return {"other_writer": {"capability": capability, "value": setting}}
+
+    async def _restart(self) -> Answer:
+        """A device that restarts loses its connections too."""
+        self._house.restart()
+        await self._wires.drop()
+        return {"restart": True}
+
 
 def _say(answer: Answer) -> None:
     sys.stdout.write(json.dumps(answer) + "\n")
@@ -123,24 +149,6 @@ async def _lines() -> asyncio.StreamReader:
     return reader
 
 
-@contextlib.asynccontextmanager
-async def _on_the_wire(
-    house: SimulatedHouse, *, port: int, broker_url: str | None
-) -> AsyncIterator[tuple[Publish, Answer]]:
-    """Modbus server and broker; yields how to publish, and where to find both."""
-    broker = embedded_broker() if broker_url is None else foreign_broker(broker_url)
-    async with broker as (publish, url):
-        server = BusServer(house.modbus, port=port)
-        try:
-            modbus_port = await server.start()
-        except (OSError, RuntimeError) as error:
-            raise SystemExit(f"Modbus port {port} cannot be opened: {error}") from error
-        try:
-            yield publish, {"modbus_port": modbus_port, "broker": url}
-        finally:
-            await server.close()
-
-
 async def lockstep() -> None:
     """Serve one house to whoever holds the other end of our pipes."""
     lines = await _lines()
@@ -149,10 +157,14 @@ async def lockstep() -> None:
         return
     setup = json.loads(setup_line)
     house = house_of(setup)
-    wire = _on_the_wire(house, port=int(setup.get("pump_port", 0)), broker_url=setup.get("broker"))
-    async with wire as (publish, places):
-        session = Session(house, publish)
-        _say({"ready": places})
+    async with on_the_wire(
+        house.modbus,
+        port=int(setup.get("pump_port", 0)),
+        serial=bool(setup.get("serial", False)),
+        broker_url=setup.get("broker"),
+    ) as wires:
+        session = Session(house, wires)
+        _say({"ready": wires.places})
         while line := await lines.readline():
             answer = await session.answer(line)
             if answer is None:
@@ -161,31 +173,16 @@ async def lockstep() -> None:
             _say(answer)
 
 
-def _wall_now() -> datetime:
-    return datetime.now(UTC)  # noqa: TID251  on the bench the simulator is the outside world
-
-
 async def wall(arguments: argparse.Namespace) -> None:
     """Serve one house in real time until interrupted."""
-    start_at = _wall_now()
-    house = SimulatedHouse(
-        load_house(arguments.house),
-        plain_winter(start_at, days=WALL_DAYS),
-        start_at=start_at,
-        seed=arguments.seed,
+    setup = BenchSetup(
+        house=arguments.house,
         profile=arguments.profile,
+        modbus_port=arguments.modbus_port,
+        broker=arguments.broker,
+        seed=arguments.seed,
     )
-    wire = _on_the_wire(house, port=arguments.modbus_port, broker_url=arguments.broker)
-    async with wire as (publish, places):
-        _say({"ready": places})
-        until = start_at
-        while True:
-            until += timedelta(seconds=WALL_STEP_S)
-            wait_s = (until - _wall_now()).total_seconds()
-            await asyncio.sleep(max(0.0, wait_s))  # noqa: TID251  real seconds are meant
-            house.advance(until)
-            for topic, payload, _ in house.pop_messages():
-                await publish(topic, payload)
+    await live(setup, lambda places: _say({"ready": places}))
 
 
 def main() -> None:
@@ -200,7 +197,10 @@ def main() -> None:
     arguments = parser.parse_args()
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING)
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(wall(arguments) if arguments.wall else lockstep())
+        try:
+            asyncio.run(wall(arguments) if arguments.wall else lockstep())
+        except (BenchError, LinkLostError) as error:
+            raise SystemExit(str(error)) from error
 
 
 if __name__ == "__main__":

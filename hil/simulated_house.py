@@ -7,12 +7,15 @@ from datetime import datetime, timedelta
 from drivers.api import Capability, OperatingState, Signal
 from drivers.profile import ModbusProfile, load_modbus_profile
 from hil.building import Building
+from hil.device import Bus, EmulatedDevice
 from hil.firmware import Curve, Firmware, Sensed
 from hil.house import House
 from hil.hydronics import WaterLoop
 from hil.machine import Machine
+from hil.manners import Manners, manners_of
 from hil.occupants import Family, Occupancy
-from hil.registers import Bus, RegisterImage
+from hil.pump_face import PumpFace
+from hil.registers import RegisterImage
 from hil.sensors import Message, RoomSensor, Thermostat
 from hil.tank import HotWaterTank
 from hil.weather import Sky, WeatherTrace
@@ -58,6 +61,8 @@ class SimulatedHouse:
 
     `modbus` answers as the heat pump (unit 1) and its electricity meter (unit 2). The resident's
     thermostat is also the pump's room unit: the last one to set the room temperature wins.
+    `manners` are those of the profile's device (hil/manners.toml) unless given; `older_firmware`
+    turns the words that an earlier version of the device had the other way round.
     """
 
     def __init__(
@@ -71,6 +76,8 @@ class SimulatedHouse:
         curve: Curve | None = None,
         occupants: Occupancy | None = None,
         room_setpoint_c: float = 21.0,
+        manners: Manners | None = None,
+        older_firmware: bool = False,
     ) -> None:
         truth = house.truth
         self.house = house
@@ -115,20 +122,22 @@ class SimulatedHouse:
         )
         self._thermostat = Thermostat(setpoint_c=room_setpoint_c, topic=THERMOSTAT_TOPIC)
         self._messages: list[Message] = []
-        self.pump_registers = RegisterImage(
-            profile if isinstance(profile, ModbusProfile) else load_modbus_profile(profile),
+        loaded = profile if isinstance(profile, ModbusProfile) else load_modbus_profile(profile)
+        self._pump = PumpFace(
+            loaded,
+            firmware=self.firmware,
             readings=self._pump_readings,
-            on_write=self._command,
+            manners=manners_of(loaded.name) if manners is None else manners,
+            older_firmware=older_firmware,
         )
+        self.pump_registers = self._pump.registers
         self.meter_registers = RegisterImage(
             load_modbus_profile(METER_PROFILE),
             readings=self._meter_readings,
-            on_write=self._command,
+            on_write=lambda *_: None,
         )
-        self.pump_registers.hold(Capability.CURVE_OFFSET, 0.0)
-        self.pump_registers.hold(Capability.ROOM_SETPOINT, room_setpoint_c)
-        self.pump_registers.hold(Capability.DHW_SETPOINT, self.firmware.dhw_start_c)
-        self.modbus = Bus({PUMP_UNIT: self.pump_registers, METER_UNIT: self.meter_registers})
+        meter = EmulatedDevice(self.meter_registers, Manners())
+        self.modbus = Bus({PUMP_UNIT: self._pump.device, METER_UNIT: meter})
         self._expose()
 
     def advance(self, until: datetime) -> None:
@@ -140,7 +149,7 @@ class SimulatedHouse:
             step_s = min(STEP_S, end_s - self._clock_s, self._next_expose_s - self._clock_s)
             self._step(step_s)
             self._clock_s += step_s
-            self.pump_registers.pass_time(self._clock_s)
+            self._pump.pass_time(self._clock_s)
             if self._clock_s >= self._next_expose_s:
                 self.at = self._start_at + timedelta(seconds=self._clock_s)
                 self._expose()
@@ -162,6 +171,22 @@ class SimulatedHouse:
     def set_alarm(self, code: int) -> None:
         """A fault of the refrigerant circuit (0 clears it): the compressor stands."""
         self.firmware.alarm_code = code
+
+    def silence(self, silent: bool = True) -> None:
+        """The pump stops answering, or answers again; it lives on meanwhile."""
+        self._pump.device.silent = silent
+
+    def busy(self, busy: bool = True) -> None:
+        """The pump answers nothing but "busy", or everything again."""
+        self._pump.device.busy = busy
+
+    def restart(self) -> None:
+        """The pump's control was without power for a moment and boots."""
+        self._pump.restart()
+
+    def other_writer(self, capability: Capability, value: float) -> None:
+        """Somebody sets a knob at the pump. Raises ValueError where the pump has no such knob."""
+        self._pump.turn(capability, value)
 
     def truth(self) -> Truth:
         """What really is, now."""
@@ -208,6 +233,7 @@ class SimulatedHouse:
             flow_c=loop.flow_c,
             outdoor_c=sky.outdoor_c + sensors.outdoor_offset_k,
             room_c=living_c + sensors.pump_room_offset_k,
+            return_c=loop.inlet_c,
             tank_c=tank.sensor_c,
             power_w=self._power_w,
             defrosting=machine.defrosting,
@@ -301,22 +327,6 @@ class SimulatedHouse:
         self.firmware.season(mean.outdoor_c)
         return mean
 
-    def _command(self, capability: Capability, value: float | None) -> None:
-        """A knob was written, or (None) its request ended."""
-        firmware = self.firmware
-        if capability is Capability.FLOW_SETPOINT:
-            firmware.flow_request_c = value
-        elif capability is Capability.POWER_LIMIT:
-            firmware.power_limit_w = value
-        elif value is None:
-            return
-        elif capability is Capability.CURVE_OFFSET:
-            firmware.curve_offset_k = value
-        elif capability is Capability.ROOM_SETPOINT:
-            firmware.room_setpoint_c = value
-        elif capability is Capability.DHW_SETPOINT:
-            firmware.dhw_start_c = value
-
     def _pump_readings(self) -> Mapping[Signal, float | None]:
         """The pump's own view: its sensors and its own, imperfect, metering."""
         sensors = self.house.truth.sensors
@@ -334,7 +344,7 @@ class SimulatedHouse:
             Signal.COMPRESSOR_HZ: firmware.speed_frac * machine.truth.hz_max,
             Signal.OPERATING_STATE: float(firmware.operating_state(machine.defrosting)),
             Signal.DEFROSTING: 1.0 if machine.defrosting else 0.0,
-            Signal.ALARM: float(firmware.alarm_code),
+            Signal.ALARM: float(firmware.alarm_code or self._pump.alarm_code),
             Signal.POWER_W: self._power_w * sensors.pump_power_factor,
             Signal.HEAT_W: self._heat_w * sensors.pump_heat_factor,
             Signal.ENERGY_KWH: self._electricity_j / J_PER_KWH * sensors.pump_power_factor,

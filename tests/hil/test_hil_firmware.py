@@ -40,6 +40,7 @@ class Plant:
         for _ in range(steps):
             sensed = Sensed(
                 flow_c=self.flow_c,
+                return_c=self.flow_c - 5.0,
                 outdoor_c=self.outdoor_c,
                 room_c=self.room_c,
                 tank_c=self.tank_c,

@@ -25,7 +25,7 @@ from drivers.errors import LinkLostError
 from drivers.points import Space
 from hil.house import load_house
 from hil.occupants import Occupancy
-from hil.registers import Bus
+from hil.device import Bus
 
 START = datetime(2024, 1, 15, 5, tzinfo=UTC)
 PUMP_UNIT = 1

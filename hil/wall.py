@@ -1,0 +1,86 @@
+"""The bench: a simulated house in real time, behind the protocols of a real device."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from drivers.errors import ConfigurationError
+from drivers.profile import load_modbus_profile
+from drivers.section import suggestion
+from hil.house import house_names, load_house
+from hil.simulated_house import SimulatedHouse
+from hil.weather import plain_winter
+from hil.wires import BenchError, on_the_wire
+
+STEP_S = 1.0  # real seconds between two looks at the clock
+WEATHER_DAYS = 730
+FASTEST = 3600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BenchSetup:
+    """What to serve, and where."""
+
+    house: str = "timber1972"
+    profile: str = "generic_modbus"
+    host: str = "127.0.0.1"
+    modbus_port: int = 1502
+    serial: bool = False
+    broker: str | None = None
+    seed: int = 1
+    speed: float = 1.0  # simulated seconds per second
+    older_firmware: bool = False
+
+
+async def live(setup: BenchSetup, ready: Callable[[Mapping[str, str | int]], None]) -> None:
+    """Serve until cancelled; `ready` is told where everything is.
+
+    Raises `BenchError`, or `LinkLostError` for a broker that is not there.
+    """
+    started_at = _now()
+    house = _house(setup, started_at)
+
+    async def wait(seconds: float) -> None:
+        await asyncio.sleep(seconds / setup.speed)  # noqa: TID251  the device's own slowness
+
+    async with on_the_wire(
+        house.modbus,
+        port=setup.modbus_port,
+        serial=setup.serial,
+        broker_url=setup.broker,
+        host=setup.host,
+        wait=wait,
+    ) as wires:
+        ready(wires.places)
+        while True:
+            await asyncio.sleep(STEP_S)  # noqa: TID251  real seconds are meant
+            house.advance(started_at + setup.speed * (_now() - started_at))
+            for topic, payload, _ in house.pop_messages():
+                await wires.publish(topic, payload)
+
+
+def _house(setup: BenchSetup, started_at: datetime) -> SimulatedHouse:
+    if setup.house not in house_names():
+        raise BenchError(
+            f"there is no house '{setup.house}'{suggestion(setup.house, list(house_names()))}; "
+            f"there are {', '.join(house_names())}"
+        )
+    if not 0.0 < setup.speed <= FASTEST:
+        raise BenchError(f"a speed of {setup.speed:g} is not between 0 and {FASTEST:g}")
+    try:
+        profile = load_modbus_profile(setup.profile)
+    except ConfigurationError as error:
+        raise BenchError(str(error)) from error
+    return SimulatedHouse(
+        load_house(setup.house),
+        plain_winter(started_at, days=WEATHER_DAYS),
+        start_at=started_at,
+        seed=setup.seed,
+        profile=profile,
+        older_firmware=setup.older_firmware,
+    )
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)  # noqa: TID251  on the bench the simulator is the outside world
