@@ -2,35 +2,45 @@
 
 Every write to the pump happens in this module. A volatile knob is ours while we steer: it is
 renewed at half its lapse time or when the pump has lost it, and lapses when we fall silent. A
-persistent knob is written on change only; the owner's value is
+persistent knob is written on change only, as far as the wear ledger allows; the owner's value is
 saved durably before our first write and restored at hand-back, but only if the register still
 holds what we wrote: otherwise somebody else changed it, and that change stands.
 """
 
 import logging
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from datetime import datetime
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import TypeAlias
 
-from controller.guard import Refused, Verdict
+from controller.acceptance import how_to_accept
+from controller.clock import Clock
+from controller.guard import Altered, Purpose, Refused, Verdict
 from controller.store import Lease, Store, StoreError
-from drivers.api import Absent, Capability, HeatPump, Knob, Sample, WriteClass
+from controller.wear import Intent, Ledger, is_stored, weekly_budget
+from drivers.api import Absent, Capability, HeatPump, Knob, Sample
 from drivers.errors import DriverError, TransientError
 
 log = logging.getLogger(__name__)
 
+TRIES = 2
+"""A stored value that did not take after so many writes in a row is not tried again at once."""
+
+PLANNER_PAUSE_S, RESTORE_PAUSE_S = 86400.0, 3600.0
+"""How long then until the next try; the owner's own value is more urgent than ours."""
+
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """The pump holds these values, read back from it."""
+    """Every knob follows; what was requested of it is the verdict of the same cycle."""
 
-    read_back: Mapping[Capability, float]
+    read_back: Mapping[Capability, float]  # in effect; without knobs that are still settling
+    acknowledged: Mapping[Capability, float] = field(default_factory=dict)  # writes it answered
 
 
 @dataclass(frozen=True, slots=True)
 class NotApplied:
-    """Nothing was changed on the pump, or not surely, and why."""
+    """Not every knob follows, or not surely, and why."""
 
     reason: str
 
@@ -38,14 +48,26 @@ class NotApplied:
 Outcome: TypeAlias = Applied | NotApplied
 
 
+@dataclass(frozen=True, slots=True)
+class _Move:
+    """One knob on its way to a value."""
+
+    knob: Knob
+    value: float
+    purpose: Purpose
+    at: datetime
+
+
 class Actuator:
     """The only hand on the pump."""
 
-    def __init__(self, pump: HeatPump, store: Store, *, may_write: bool) -> None:
+    def __init__(self, pump: HeatPump, store: Store, *, may_write: Collection[Capability]) -> None:
         self._pump = pump
         self._store = store
-        self._may_write = may_write
+        self._ledger = Ledger(store)
+        self._may_write = frozenset(may_write)
         self._leases = store.leases()
+        self._answered: dict[Capability, float] = {}  # the last write that the device confirmed
         self._yielded: set[Capability] = set()  # knobs somebody else has turned
 
     @property
@@ -53,90 +75,183 @@ class Actuator:
         """Whether any knob is in our hands."""
         return bool(self._leases)
 
+    @property
+    def settle_s(self) -> float:
+        """How long the slowest knob in our hands takes to show what it was given."""
+        knobs = (self._pump.knobs.get(capability) for capability in self._leases)
+        return max((knob.settle_s for knob in knobs if knob is not None), default=0.0)
+
     async def current(self, capability: Capability) -> float | None:
         """What the knob holds now, None when it cannot be read."""
         answer = await self._pump.read_back(capability)
         return answer.value if isinstance(answer, Sample) else None
 
+    def writes_left(self, capability: Capability, at: datetime) -> float | None:
+        """How often the planner may still write this knob within its week; None: it may always."""
+        self._ledger.see(at)
+        knob = self._pump.knobs.get(capability)
+        try:
+            return 0.0 if knob is None else self._ledger.writes_left(knob)
+        except StoreError as error:
+            log.error("%s", error)
+            return 0.0
+
     async def apply(self, verdict: Verdict, at: datetime) -> Outcome:
         """Make the pump follow the verdict. Never raises for a device that fails."""
-        if isinstance(verdict, Refused):
-            if self._may_write and self.holds_the_pump:
+        self._ledger.see(at)
+        if isinstance(verdict, Refused) or not self._may_write:
+            if self.holds_the_pump:
                 await self.hand_back(at)
-            return NotApplied("; ".join(verdict.reasons))
-        if not self._may_write:
-            return NotApplied("observing: nothing is written")
-        return await self._write_all(verdict.settings, at)
+            reasons = verdict.reasons if isinstance(verdict, Refused) else ()
+            return NotApplied("; ".join(reasons) or "observing: nothing is written")
+        return await self._write_all(verdict, at)
 
     async def hand_back(self, at: datetime) -> bool:
         """Give every knob back; True when nothing of ours is left on the pump."""
+        self._ledger.see(at)
         for lease in tuple(self._leases.values()):
             try:
-                await self._return_knob(lease)
+                await self._return_knob(lease, at)
             except DriverError as error:
                 log.warning("could not hand back %s, will try again: %s", lease.capability, error)
                 continue
-            self._leases.pop(lease.capability)
-            self._store.drop_lease(lease.capability)
+            self._forget(lease)
         if not self._leases:
             log.info("the pump is on its own control since %s", at.isoformat(timespec="seconds"))
         return not self._leases
 
-    async def _write_all(self, settings: Mapping[Capability, float], at: datetime) -> Outcome:
-        read_back: dict[Capability, float] = {}
-        for capability, value in settings.items():
-            try:
-                outcome = await self._write(capability, value, at)
-            except (DriverError, StoreError) as error:
-                return NotApplied(f"{capability}: {error}")
-            if isinstance(outcome, str):
-                return NotApplied(f"{capability}: {outcome}")
-            read_back[capability] = outcome
-        return Applied(read_back)
+    def take_up_again(self) -> None:
+        """After `resume`: knobs that were left to somebody else may be used once more."""
+        self._yielded.clear()
 
-    async def _write(self, capability: Capability, value: float, at: datetime) -> float | str:
-        """The value read back, or in words why it was not written."""
-        knob = self._pump.knobs[capability]
+    # ---- writing ---
+
+    async def _write_all(self, verdict: Verdict, at: datetime) -> Outcome:
+        settings = {} if isinstance(verdict, Refused) else verdict.settings
+        forced = verdict.forced if isinstance(verdict, Altered) else {}
+        read_back: dict[Capability, float] = {}
+        refusals: list[str] = []
+        for capability, value in settings.items():
+            move = _Move(
+                self._pump.knobs[capability], value, forced.get(capability, Purpose.PLANNER), at
+            )
+            held = await self._attempt(move)
+            if isinstance(held, str):
+                refusals.append(f"{capability}: {held}")
+            elif held is not None:
+                read_back[capability] = held
+        if refusals:
+            return NotApplied("; ".join(refusals))
+        return Applied(read_back, {c: v for c, v in self._answered.items() if c in settings})
+
+    async def _attempt(self, move: _Move) -> float | str | None:
+        """The value in effect, None while it settles, or in words why it was not written."""
+        capability = move.knob.capability
+        if capability not in self._may_write:
+            return f"not accepted by the owner: {how_to_accept([*self._may_write, capability])}"
+        try:
+            return await self._write(move)
+        except (DriverError, StoreError) as error:
+            return str(error)
+
+    async def _write(self, move: _Move) -> float | str | None:
+        knob = move.knob
+        capability = knob.capability
         held = await self._pump.read_back(capability)
         lease = self._leases.get(capability)
+        settling = lease is not None and _settles(knob, lease.written_at, move.at)
         if isinstance(held, Absent):
-            if _stored(knob):
+            if is_stored(knob):
                 return f"its present value is unknown ({held.reason}), so it is not touched"
-        elif lease is not None and self._turned_by_another(knob, lease, held):
+        elif lease is not None and not settling and self._turned_by_another(knob, lease, held):
             self._yield_to_other(lease, held)
         if capability in self._yielded:
             return "somebody else set it; it is left alone until the next start or resume"
-        if lease is not None and not _due(knob, lease, value, held=held, at=at):
+        if lease is not None and not _due(
+            move, lease, lost=not settling and _lost(knob, lease, held)
+        ):
+            if settling:
+                return None
             if isinstance(held, Absent):
                 return f"in force by our last write, but it cannot be read back: {held.reason}"
             return held.value
-        self._save(_announced(knob, lease, value, held=held, at=at))
-        return await self._put(knob, value, held)
+        return await self._put(move, held, lease)
 
-    async def _put(self, knob: Knob, value: float, held: Sample | Absent) -> float | str:
-        """Write and read back, after the lease has been saved."""
-        if isinstance(held, Sample) and _stored(knob) and _near(held.value, value, knob):
+    async def _put(
+        self, move: _Move, held: Sample | Absent, lease: Lease | None
+    ) -> float | str | None:
+        """Write and read back, after ledger and lease have been saved."""
+        knob, value = move.knob, move.value
+        owners = is_stored(knob) and isinstance(held, Sample) and _near(held.value, value, knob)
+        if not owners and (objection := self._objection(move, lease)) is not None:
+            return objection
+        self._announce(move, lease, held, wears=not owners and weekly_budget(knob) is not None)
+        if owners and isinstance(held, Sample):
             return held.value  # it is what the owner had set: nothing to wear out
         await self._pump.write(knob.capability, value)
+        self._answered[knob.capability] = value
         after = await self._pump.read_back(knob.capability)
+        if isinstance(after, Sample):
+            self._know_ours(knob, after)
+        if knob.settle_s > 0.0:
+            return None
         if isinstance(after, Absent):
             return f"written, but it could not be read back: {after.reason}"
-        self._know_ours(knob, after)
         return after.value
+
+    def _objection(self, move: _Move, lease: Lease | None) -> str | None:
+        """Why the planner may not write now; nothing else is ever held back for wear."""
+        knob = move.knob
+        budget = weekly_budget(knob)
+        if budget is None or move.purpose is not Purpose.PLANNER:
+            return None
+        tries = self._ledger.tries(knob, move.value, Purpose.PLANNER)
+        if tries.count >= TRIES and tries.age_s < PLANNER_PAUSE_S:
+            return (
+                f"{move.value:g} was written {tries.count} times and did not last; "
+                f"the next try is after a day, or with another value"
+            )
+        rested_s = self._ledger.since_last_s(knob, Purpose.PLANNER)
+        if lease is None and rested_s < knob.minimum_interval_s:
+            return f"it was moved {rested_s / 60:.0f} of {knob.minimum_interval_s / 60:.0f} min ago"
+        free_in = self._ledger.free_in(knob)
+        if free_in == timedelta(0):
+            return None
+        used_up = f"the budget of {budget:g} writes a week is used up"
+        if free_in is None:
+            return used_up
+        return f"{used_up}; the next is free at {(move.at + free_in).isoformat(timespec='minutes')}"
+
+    def _announce(
+        self, move: _Move, lease: Lease | None, held: Sample | Absent, *, wears: bool
+    ) -> None:
+        with self._store.together():
+            if wears:
+                self._ledger.commit(_intent(move))
+            announced = _announced(move, lease, held)
+            self._store.save_lease(announced)
+        self._leases[announced.capability] = announced
 
     def _save(self, lease: Lease) -> None:
         """Durable before it counts: a crash leaves a lease too many, never one too few."""
         self._store.save_lease(lease)
         self._leases[lease.capability] = lease
 
+    def _forget(self, lease: Lease) -> None:
+        self._leases.pop(lease.capability)
+        self._answered.pop(lease.capability, None)
+        self._store.drop_lease(lease.capability)
+
     def _know_ours(self, knob: Knob, held: Sample) -> None:
         """What the device made of our write is ours too, and what it held before no longer is."""
         lease = self._leases[knob.capability]
-        if _stored(knob) and lease.written_before != held.value:
+        if is_stored(knob) and lease.written_before != held.value:
             self._save(replace(lease, written_before=held.value))
 
+    # ---- other hands ---
+
     def _turned_by_another(self, knob: Knob, lease: Lease, held: Sample) -> bool:
-        if not _stored(knob):
+        if not is_stored(knob):
             return False
         if _near(held.value, lease.written, knob):
             self._know_ours(knob, held)  # a slow device, or a write that came late
@@ -149,11 +264,12 @@ class Actuator:
             held.value,
             lease.written,
         )
-        self._leases.pop(lease.capability)
-        self._store.drop_lease(lease.capability)
+        self._forget(lease)
         self._yielded.add(lease.capability)
 
-    async def _return_knob(self, lease: Lease) -> None:
+    # ---- handing back ---
+
+    async def _return_knob(self, lease: Lease, at: datetime) -> None:
         knob = self._pump.knobs.get(lease.capability)
         if knob is None:
             own = "its own value" if lease.original is None else f"{lease.original:g}"
@@ -161,51 +277,93 @@ class Actuator:
             return
         if lease.original is None:
             if knob.release_value is not None:
+                self._note(_Move(knob, knob.release_value, Purpose.HAND_BACK, at))
                 await self._pump.write(lease.capability, knob.release_value)
             return
         held = await self._pump.read_back(lease.capability)
         if isinstance(held, Absent):
             raise TransientError(f"its present value is unknown: {held.reason}")
-        if not _ours(held, lease, knob) and not _is(held, lease.original):
+        if _is(held, lease.original):
+            return
+        if not _ours(held, lease, knob):
+            if _settles(knob, lease.written_at, at):
+                raise TransientError(f"it shows {held.value:g} while our last write settles")
             log.warning(
                 "%s holds %g, not our %g: the owner's change stands",
                 lease.capability, held.value, lease.written,
             )  # fmt: skip
             return
-        if not _is(held, lease.original):
-            await self._pump.write(lease.capability, lease.original)
-            after = await self._pump.read_back(lease.capability)
-            if isinstance(after, Absent) or not _is(after, lease.original):
-                raise TransientError(f"wrote the owner's {lease.original:g}, read back {after}")
-            log.info("%s restored to the owner's %g", lease.capability, lease.original)
+        await self._restore(_Move(knob, lease.original, Purpose.HAND_BACK, at))
 
-    def take_up_again(self) -> None:
-        """After `resume`: knobs that were left to somebody else may be used once more."""
-        self._yielded.clear()
+    async def _restore(self, move: _Move) -> None:
+        """Write the owner's value; believed only when it has been read back."""
+        knob, value = move.knob, move.value
+        tries = self._ledger.tries(knob, value, Purpose.HAND_BACK)
+        if tries.count and tries.age_s < knob.settle_s:
+            raise TransientError(f"the owner's {value:g} is written and settles")
+        if tries.count >= TRIES and tries.age_s < RESTORE_PAUSE_S:
+            raise TransientError(
+                f"the owner's {value:g} was written {tries.count} times and did not take; "
+                "the next try is within the hour"
+            )
+        self._note(move)
+        await self._pump.write(knob.capability, value)
+        after = await self._pump.read_back(knob.capability)
+        if isinstance(after, Absent) or not _is(after, value):
+            raise TransientError(f"wrote the owner's {value:g}, read back {after}")
+        log.info("%s restored to the owner's %g", knob.capability, value)
+
+    def _note(self, move: _Move) -> None:
+        if weekly_budget(move.knob) is not None:
+            self._ledger.note(_intent(move))
 
 
-def _stored(knob: Knob) -> bool:
-    """Whether the device keeps the value for ever; what nobody has classified counts as kept."""
-    return knob.write_class is not WriteClass.VOLATILE
+async def let_go(actuator: Actuator, clock: Clock) -> bool:
+    """Hand back, and look again where a knob needs time to show that it has taken the value."""
+    if await actuator.hand_back(clock.now()):
+        return True
+    settle_s = actuator.settle_s
+    if settle_s <= 0.0:
+        return False
+    await clock.sleep_until(clock.now() + timedelta(seconds=settle_s))
+    return await actuator.hand_back(clock.now())
 
 
-def _announced(
-    knob: Knob, lease: Lease | None, value: float, *, held: Sample | Absent, at: datetime
-) -> Lease:
-    """The lease to commit before `value` is written."""
-    before = held.value if _stored(knob) and isinstance(held, Sample) else None
+def _intent(move: _Move) -> Intent:
+    return Intent(
+        point=move.knob.point,
+        capability=move.knob.capability,
+        value=move.value,
+        purpose=move.purpose,
+        at=move.at,
+    )
+
+
+def _announced(move: _Move, lease: Lease | None, held: Sample | Absent) -> Lease:
+    """The lease to commit before the value is written."""
+    stored = is_stored(move.knob)
+    before = held.value if stored and isinstance(held, Sample) else None
     if lease is None:
-        return Lease(knob.capability, before, value, before, at, at)
-    return replace(lease, written=value, written_before=before, written_at=at)
+        return Lease(move.knob.capability, before, move.value, before, move.at, move.at)
+    return replace(lease, written=move.value, written_before=before, written_at=move.at)
 
 
-def _due(knob: Knob, lease: Lease, value: float, *, held: Sample | Absent, at: datetime) -> bool:
+def _due(move: _Move, lease: Lease, *, lost: bool) -> bool:
     """Whether to write: another value, one that the device does not hold, or one about to lapse."""
-    age_s = (at - lease.written_at).total_seconds()
-    lost = isinstance(held, Sample) and not _near(held.value, lease.written, knob)
-    if lost or abs(value - lease.written) >= knob.resolution * 0.99:
+    knob = move.knob
+    age_s = (move.at - lease.written_at).total_seconds()
+    if lost or abs(move.value - lease.written) >= knob.resolution * 0.99:
         return age_s >= knob.minimum_interval_s
     return knob.lapse_s is not None and age_s >= knob.lapse_s / 2
+
+
+def _lost(knob: Knob, lease: Lease, held: Sample | Absent) -> bool:
+    return isinstance(held, Sample) and not _near(held.value, lease.written, knob)
+
+
+def _settles(knob: Knob, written_at: datetime, at: datetime) -> bool:
+    """Whether a read-back says nothing yet."""
+    return 0.0 <= (at - written_at).total_seconds() < knob.settle_s
 
 
 def _ours(held: Sample, lease: Lease, knob: Knob) -> bool:

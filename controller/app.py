@@ -8,7 +8,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from controller.act import Actuator
+from controller.acceptance import may_write
+from controller.act import Actuator, let_go
 from controller.actuation import choose_knob
 from controller.clock import Clock
 from controller.config import HouseConfig
@@ -24,38 +25,16 @@ from controller.snapshot import Snapshot
 from controller.stages import Stages
 from controller.step import machine
 from controller.store import Store
-from drivers.api import (
-    HeatPump,
-    Knob,
-    Maturity,
-    OnSilence,
-    Signal,
-)
+from drivers.api import Knob, Signal
 from drivers.errors import ConfigurationError
 from drivers.profile import load_profile
 
 log = logging.getLogger(__name__)
 
+BROKER_PATIENCE_S = 3.0
+"""How long a release without a service waits for the messages that the broker keeps."""
+
 ROOM_SIGNALS = (Signal.ROOM_C, Signal.ROOM_SETPOINT_C, Signal.ROOM_HEATING_ENABLED)
-
-
-def may_write(config: HouseConfig, pump: HeatPump) -> bool:
-    """Whether this service may write; `ConfigurationError` where the owner must decide first."""
-    if config.control.mode == "observe" or config.control.strategy == "heating-curve":
-        return False
-    order = list(Maturity)
-    accepted = Maturity(config.heat_pump.accept_maturity)
-    if order.index(pump.maturity) < order.index(accepted):
-        raise ConfigurationError(
-            f"profile {config.heat_pump.profile!r} is proven as far as {pump.maturity.value!r}; "
-            f'to let heatherd write to it, set heat_pump.accept_maturity = "{pump.maturity.value}"'
-        )
-    if pump.on_silence is OnSilence.STOPS and not config.heat_pump.accept_stop_on_silence:
-        raise ConfigurationError(
-            "this pump stops heating when heatherd falls silent; "
-            "to accept that, set heat_pump.accept_stop_on_silence = true"
-        )
-    return True
 
 
 def heat_knob(config: HouseConfig) -> Knob | None:
@@ -73,7 +52,7 @@ def assemble(
     recorder: Recorder,
 ) -> Loop:
     """Put one house together. Raises `ConfigurationError`."""
-    writing = may_write(config, outside.pump)
+    granted = may_write(config, outside.pump)
     knob = choose_knob(outside.pump.knobs, config.heat_pump.capability)
     if knob is None and config.control.strategy == "mpc":
         have = ", ".join(outside.pump.knobs) or "none"
@@ -86,7 +65,7 @@ def assemble(
         Parts(
             stages=Stages(config, house_model(config), machine(config, knob)),
             devices=outside.devices,
-            actuator=Actuator(outside.pump, store, may_write=writing),
+            actuator=Actuator(outside.pump, store, may_write=granted),
             forecasts=Forecasts(
                 outside.prices,
                 outside.weather,
@@ -180,11 +159,17 @@ async def hand_back_without_service(
     """Restore what a dead service left on the pump; True when nothing of ours is left there."""
     outside = connect(config, clock.now)
     store = Store(config.storage.directory / "state.db")
+    background = [asyncio.ensure_future(job()) for job in outside.background]
     try:
         if stay_released:
             store.save_wishes(replace(store.wishes(), released=True))
-        return await Actuator(outside.pump, store, may_write=True).hand_back(clock.now())
+        actuator = Actuator(outside.pump, store, may_write=())
+        if background and actuator.holds_the_pump:  # what the broker keeps must arrive first
+            await clock.sleep_until(clock.now() + timedelta(seconds=BROKER_PATIENCE_S))
+        return await let_go(actuator, clock)
     finally:
+        for task in background:
+            task.cancel()
         for device in outside.devices:
             await device.close()
         store.close()

@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from controller import app as service
+from controller.acceptance import may_write
 from controller.clock import WallClock
 from controller.config import HouseConfig, effective_values, parse_duration
 from controller.connect import connect
@@ -89,7 +90,7 @@ def check(
     values = [(key, value, origin) for key, value, origin in effective_values(settings)]
     try:
         outside = connect(settings, WallClock().now)
-        writing = service.may_write(settings, outside.pump)
+        granted = sorted(may_write(settings, outside.pump))
     except ConfigurationError as error:
         fail(f"{config}: {error}")
     signals: dict[str, str] = {}
@@ -98,7 +99,7 @@ def check(
         signals = {name.value: _in_words(value) for name, value in snapshot.signals.items()}
     if as_json:
         shown = {key: {"value": _plain(value), "origin": origin} for key, value, origin in values}
-        show_json({"settings": shown, "writes": writing, "signals": signals})
+        show_json({"settings": shown, "writes": granted, "signals": signals})
         return
     table = Table("setting", "value", "from", box=None)
     for key, value, origin in values:
@@ -106,9 +107,8 @@ def check(
     out.print(table)
     for name, text in signals.items():
         out.print(f"{name:24} {text}", highlight=False, markup=False)
-    out.print(
-        "It is valid. heatherd will " + ("write to the pump." if writing else "only observe.")
-    )
+    will = f"write {', '.join(granted)} to the pump." if granted else "only observe."
+    out.print(f"It is valid. heatherd will {will}", highlight=False)
 
 
 def _plain(value: object) -> object:

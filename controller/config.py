@@ -114,9 +114,7 @@ class Device(_Section):
     profile: str = Field(description="name of a shipped profile, or path of your own TOML file")
     host: str | None = Field(None, description="Modbus TCP: host name or address")
     port: Port | None = Field(None, description="Modbus TCP; default: the profile's")
-    serial: str | None = Field(
-        None, description="Modbus RTU: its line, such as /dev/ttyUSB0"
-    )
+    serial: str | None = Field(None, description="Modbus RTU: its line, such as /dev/ttyUSB0")
     unit: int | None = Field(None, ge=0, le=255, description="Modbus; default: the profile's")
     topic: str | None = Field(None, description="MQTT: base topic; default: the profile's")
 
@@ -146,6 +144,9 @@ class HeatPump(Device):
     accept_maturity: Literal["simulated", "recorded", "bench", "field"] = Field(
         "field",
         description="write only to profiles proven at least this far; lower it knowingly",
+    )
+    accept: tuple[Capability, ...] = Field(
+        (), description="knobs that may be written although the profile is not proven that far"
     )
     accept_stop_on_silence: bool = Field(
         False, description="true: I know that this pump stops heating when heatherd falls silent"

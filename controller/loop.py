@@ -9,7 +9,8 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from controller.act import Actuator
+from controller.act import Actuator, let_go
+from controller.actuation import DIRECT, LIMITS
 from controller.clock import Clock
 from controller.estimate import Belief
 from controller.forecasts import KNOWN, Forecasts, Known
@@ -23,7 +24,7 @@ from controller.snapshot import Snapshot
 from controller.stages import Stages, previous_of, settings_of
 from controller.store import Store
 from controller.wishes import Target, Wishes, forget_past, notice_thermostat, target
-from drivers.api import Capability, Device, Signal
+from drivers.api import Device, Signal
 from mpc.plan import NotSolved, Plan, PlanRequest
 
 log = logging.getLogger(__name__)
@@ -105,10 +106,10 @@ class Loop:
         p.forecasts.consider(at, tasks)
         plan, note, news = self._plan(snapshot, belief, tasks)
 
-        current = await self._knob_now()
+        current, writes_left = await self._knob_now(at)
         wanted = p.stages.decide(
             snapshot, plan=plan, belief=belief, memory=memory,
-            current=current, released=self._wishes.released,
+            current=current, writes_left=writes_left, released=self._wishes.released,
         )  # fmt: skip
         verdict = p.stages.guard(
             wanted, snapshot=snapshot, belief=belief, memory=memory, target=wish
@@ -125,6 +126,7 @@ class Loop:
             ghi_w_per_m2=ghi_w_per_m2,
             outdoor_forecast_c=outdoor_c,
             current=current,
+            writes_left=writes_left,
             plan_hash=None if plan is None else self._keep("plan", plan, at),
             forecast_hash=self._keep("forecast", p.forecasts.known, at),
             released=self._wishes.released,
@@ -180,12 +182,13 @@ class Loop:
         if before is not None and wanted_c != before.target.room_c:
             self._hurry()
 
-    async def _knob_now(self) -> float | None:
-        """An offset is relative to what the pump holds now; other knobs need no reading."""
+    async def _knob_now(self, at: datetime) -> tuple[float | None, float | None]:
+        """What a knob that shifts the pump's own control holds, and how often it may be written."""
         knob = self._p.stages.machine.knob
-        if knob is None or knob.capability is not Capability.CURVE_OFFSET:
-            return None
-        return await self._p.actuator.current(knob.capability)
+        if knob is None or knob.capability in DIRECT | LIMITS:
+            return None, None
+        actuator = self._p.actuator
+        return await actuator.current(knob.capability), actuator.writes_left(knob.capability, at)
 
     def _keep(self, kind: str, value: Plan | Known | PlanRequest, at: datetime) -> str:
         """Record a large value once; the hash names it."""
@@ -230,7 +233,7 @@ class Loop:
     async def hand_back(self) -> bool:
         """Give the pump back; True when nothing of ours is left on it."""
         async with self._hands:
-            return await self._p.actuator.hand_back(self._p.clock.now())
+            return await let_go(self._p.actuator, self._p.clock)
 
     def resume(self) -> None:
         """Knobs left to somebody else may be used again."""

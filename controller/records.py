@@ -13,7 +13,7 @@ from typing import Any
 
 from controller.act import Applied, NotApplied, Outcome
 from controller.estimate import Belief
-from controller.guard import Allowed, Altered, Memory, Refused, Verdict, Wanted
+from controller.guard import Allowed, Altered, Memory, Purpose, Refused, Verdict, Wanted
 from controller.snapshot import Measured, Missing, Reading, Snapshot
 from controller.wishes import Target
 from drivers.api import Capability, Signal
@@ -41,6 +41,7 @@ class StepRecord:
     ghi_w_per_m2: float  # assumed since the cycle before
     outdoor_forecast_c: float | None
     current: float | None  # the heat knob, read before deciding
+    writes_left: float | None  # of the heat knob, this week; None: no limit
     plan_hash: str | None
     forecast_hash: str | None
     released: bool
@@ -78,6 +79,7 @@ def to_json(record: StepRecord) -> str:
         "ghi": record.ghi_w_per_m2,
         "outdoor_forecast": record.outdoor_forecast_c,
         "current": record.current,
+        "writes_left": record.writes_left,
         "plan": record.plan_hash,
         "forecast": record.forecast_hash,
         "released": record.released,
@@ -116,10 +118,11 @@ def _record_in(body: Mapping[str, Any]) -> StepRecord:
         snapshot=Snapshot(at, {Signal(k): _measured_in(v, at) for k, v in body["signals"].items()}),
         target=Target(*body["target"]),
         belief=_belief_in(body["belief"], at),
-        memory=_memory_in(body["memory"]),
+        memory=_memory_in(body["memory"], at),
         ghi_w_per_m2=body["ghi"],
         outdoor_forecast_c=body["outdoor_forecast"],
         current=body["current"],
+        writes_left=body.get("writes_left"),
         plan_hash=body["plan"],
         forecast_hash=body["forecast"],
         released=body["released"],
@@ -180,12 +183,18 @@ def _belief_in(raw: list[Any], at: datetime) -> Belief:
 def _memory_out(memory: Memory) -> list[object]:
     since = None if memory.since is None else _stamp(memory.since)
     settings = None if memory.settings is None else _settings_out(memory.settings)
-    return [memory.compressor_on, since, settings]
+    return [memory.compressor_on, since, settings, memory.blocked_s]
 
 
-def _memory_in(raw: list[Any]) -> Memory:
-    since = None if raw[1] is None else _instant(raw[1])
-    return Memory(raw[0], since, None if raw[2] is None else _settings_in(raw[2]))
+def _memory_in(raw: list[Any], at: datetime) -> Memory:
+    compressor_on, since, settings, *later = raw
+    return Memory(
+        compressor_on,
+        None if since is None else _instant(since),
+        None if settings is None else _settings_in(settings),
+        blocked_s=later[0] if later else 0.0,
+        seen_at=at,
+    )
 
 
 def _settings_out(settings: Mapping[Capability, float]) -> dict[str, float]:
@@ -200,8 +209,12 @@ def _verdict_out(verdict: Verdict) -> dict[str, object]:
     match verdict:
         case Allowed(settings):
             return {"allowed": _settings_out(settings)}
-        case Altered(settings, reasons):
-            return {"altered": _settings_out(settings), "why": list(reasons)}
+        case Altered(settings, reasons, forced):
+            return {
+                "altered": _settings_out(settings),
+                "why": list(reasons),
+                **({"forced": dict(forced)} if forced else {}),
+            }
         case Refused(reasons):
             return {"refused": list(reasons)}
 
@@ -210,19 +223,23 @@ def _verdict_in(raw: Mapping[str, Any]) -> Verdict:
     if "allowed" in raw:
         return Allowed(_settings_in(raw["allowed"]))
     if "altered" in raw:
-        return Altered(_settings_in(raw["altered"]), tuple(raw["why"]))
+        forced = {Capability(k): Purpose(v) for k, v in raw.get("forced", {}).items()}
+        return Altered(_settings_in(raw["altered"]), tuple(raw["why"]), forced)
     return Refused(tuple(raw["refused"]))
 
 
 def _outcome_out(outcome: Outcome) -> dict[str, object]:
     match outcome:
-        case Applied(read_back):
-            return {"applied": _settings_out(read_back)}
+        case Applied(read_back, acknowledged):
+            return {
+                "applied": _settings_out(read_back),
+                **({"acknowledged": _settings_out(acknowledged)} if acknowledged else {}),
+            }
         case NotApplied(reason):
             return {"not_applied": reason}
 
 
 def _outcome_in(raw: Mapping[str, Any]) -> Outcome:
     if "applied" in raw:
-        return Applied(_settings_in(raw["applied"]))
+        return Applied(_settings_in(raw["applied"]), _settings_in(raw.get("acknowledged", {})))
     return NotApplied(raw["not_applied"])

@@ -70,9 +70,29 @@ class Store:
                 "check them at the pump, then move the file away"
             ) from error
 
+    @property
+    def database(self) -> sqlite3.Connection:
+        """The open file, for the tables of the wear ledger."""
+        return self._db
+
     def close(self) -> None:
         """Close the file."""
         self._db.close()
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """All that is saved in the block, or nothing of it. Raises `StoreError`."""
+        try:
+            self._db.execute("SAVEPOINT together")
+            try:
+                yield
+            except BaseException:
+                self._db.execute("ROLLBACK TO together")
+                raise
+            finally:
+                self._db.execute("RELEASE together")
+        except sqlite3.Error as error:
+            raise StoreError(f"this cannot be saved: {error}") from error
 
     def leases(self) -> dict[Capability, Lease]:
         """All open leases."""

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from controller.act import Actuator
+from controller.act import Actuator, Applied, Outcome
 from controller.guard import Allowed, Refused
 from controller.store import Store
 from drivers.api import Capability, Sample, WriteClass
@@ -34,11 +34,16 @@ def knobs_of(kind: WriteClass) -> list[tuple[str, Capability]]:
 
 def hand(rig: Rig, store: Store, *, may_write: bool = True) -> Actuator:
     """A new hand on the same pump and store, as after a start."""
-    return Actuator(rig.pump, store, may_write=may_write)
+    return Actuator(rig.pump, store, may_write=rig.pump.knobs if may_write else ())
 
 
 def ask(capability: Capability, value: float) -> Allowed:
     return Allowed({capability: value})
+
+
+def in_force(outcome: Outcome) -> dict[Capability, float] | None:
+    """What the outcome says is in effect; None if something was not applied."""
+    return dict(outcome.read_back) if isinstance(outcome, Applied) else None
 
 
 def point_of(profile: ModbusProfile, capability: Capability) -> Point:

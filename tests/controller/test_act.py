@@ -17,12 +17,13 @@ from hands import (
     ask,
     hand,
     held,
+    in_force,
     knobs_of,
     turn,
     written,
 )
 
-from controller.act import Applied, NotApplied
+from controller.act import NotApplied
 from controller.guard import Allowed, Altered, Refused
 from controller.store import Store, open_store
 from drivers.api import Capability, WriteClass
@@ -30,6 +31,7 @@ from drivers.errors import LinkLostError, TransientError
 from drivers.profile import load_modbus_profile
 from drivers.testing import Rig, make_rig
 
+MINUTE = timedelta(minutes=1)
 VOLATILE = [
     pytest.param(name, capability, load_modbus_profile(name).knobs[capability].lapse_s)
     for name, capability in knobs_of(WriteClass.VOLATILE)
@@ -49,7 +51,7 @@ async def test_a_volatile_value_is_renewed_at_half_its_lapse(
     for share, times in ((0.0, 1), (0.49, 1), (0.5, 2), (0.9, 2), (1.0, 3)):
         at = AT + timedelta(seconds=lapse_s * share)
         outcome = await actuator.apply(ask(capability, value), at)
-        assert outcome == Applied({capability: pytest.approx(value)})
+        assert in_force(outcome) == {capability: pytest.approx(value)}
         assert written(rig, capability) == [pytest.approx(value)] * times
 
 
@@ -89,7 +91,7 @@ async def test_a_volatile_value_that_the_pump_has_lost_is_written_again(
     actuator = hand(generic, store)
     await actuator.apply(ask(FLOW, 35.0), AT)
     turn(generic, FLOW, 20.0)  # it has restarted
-    assert await actuator.apply(ask(FLOW, 35.0), AT + timedelta(minutes=1)) == Applied({FLOW: 35.0})
+    assert in_force(await actuator.apply(ask(FLOW, 35.0), AT + MINUTE)) == {FLOW: 35.0}
     assert await held(generic, FLOW) == 35.0
 
 
@@ -102,7 +104,7 @@ async def test_a_volatile_write_that_failed_is_tried_again_in_the_next_cycle(
     outcome = await actuator.apply(ask(FLOW, 35.0), AT)
     assert outcome == NotApplied("flow_setpoint: no answer within 3 s")
     mishap.lost_before = None
-    assert await actuator.apply(ask(FLOW, 35.0), AT + timedelta(minutes=1)) == Applied({FLOW: 35.0})
+    assert in_force(await actuator.apply(ask(FLOW, 35.0), AT + MINUTE)) == {FLOW: 35.0}
 
 
 async def test_a_volatile_knob_is_written_even_if_its_register_was_unreadable_before(
@@ -110,7 +112,7 @@ async def test_a_volatile_knob_is_written_even_if_its_register_was_unreadable_be
 ) -> None:
     actuator = hand(generic, store)
     generic.bank.put("flow_setpoint", (0xFFFF,))  # outside its plausible range
-    assert await actuator.apply(ask(FLOW, 35.0), AT) == Applied({FLOW: 35.0})
+    assert in_force(await actuator.apply(ask(FLOW, 35.0), AT)) == {FLOW: 35.0}
 
 
 async def test_what_cannot_be_read_back_is_never_reported_as_held(
@@ -268,7 +270,7 @@ async def test_what_cannot_be_saved_is_not_written(nibe: Rig, tmp_path: Path) ->
         assert not actuator.holds_the_pump
         other.execute("ALTER TABLE gone RENAME TO lease")
         other.close()
-        assert await actuator.apply(ask(OFFSET, 3.0), AT) == Applied({OFFSET: 3.0})
+        assert in_force(await actuator.apply(ask(OFFSET, 3.0), AT)) == {OFFSET: 3.0}
 
 
 async def test_a_full_disk_does_not_stop_the_hand_back(

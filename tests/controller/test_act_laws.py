@@ -72,7 +72,7 @@ class TwoHands(RuleBasedStateMachine):
         self._turn(self.owners)
         self.wire = Wire(self.rig.bank)
         self.store = Store(Path(self.folder.name) / "state.db")
-        self.hand = Actuator(self.rig.pump, self.store, may_write=True)
+        self.hand = Actuator(self.rig.pump, self.store, may_write=[OFFSET])
         self.outcome: Outcome | None = None
 
     def teardown(self) -> None:
@@ -114,7 +114,7 @@ class TwoHands(RuleBasedStateMachine):
     def we_crash_and_start_again(self) -> None:
         self.store.close()
         self.store = Store(Path(self.folder.name) / "state.db")
-        self.hand = Actuator(self.rig.pump, self.store, may_write=True)
+        self.hand = Actuator(self.rig.pump, self.store, may_write=[OFFSET])
 
     @rule()
     def the_guard_refuses(self) -> None:

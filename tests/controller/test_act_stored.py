@@ -13,12 +13,13 @@ from hands import (
     ask,
     hand,
     held,
+    in_force,
     knobs_of,
     turn,
     written,
 )
 
-from controller.act import Applied, NotApplied
+from controller.act import NotApplied
 from controller.store import Store, open_store
 from drivers.api import Capability, Knob, WriteClass
 from drivers.errors import TransientError
@@ -51,7 +52,7 @@ async def test_a_stored_value_is_written_on_change_only_and_seldom(
     await actuator.apply(ask(capability, second), changed_at)
     too_soon = changed_at + timedelta(seconds=knob.minimum_interval_s - 1)
     outcome = await actuator.apply(ask(capability, first), too_soon)
-    assert outcome == Applied({capability: second})
+    assert in_force(outcome) == {capability: second}
     assert written(rig, capability) == [first, second]
     await actuator.apply(ask(capability, first), too_soon + timedelta(seconds=1))
     assert written(rig, capability) == [first, second, first]
@@ -153,7 +154,7 @@ async def test_somebody_elses_change_stands_until_resume(
     assert await held(rig, capability) == third
     actuator.take_up_again()
     again_at = AT + timedelta(hours=10)
-    assert await actuator.apply(ask(capability, ours), again_at) == Applied({capability: ours})
+    assert in_force(await actuator.apply(ask(capability, ours), again_at)) == {capability: ours}
     assert await actuator.hand_back(again_at)
     assert await held(rig, capability) == third
 
@@ -199,10 +200,10 @@ async def test_a_lost_first_write_is_not_taken_for_somebody_elses_hand(
     actuator = hand(nibe, store)
     await actuator.apply(ask(OFFSET, 3.0), AT)
     mishap.lost_before = None
-    assert await actuator.apply(ask(OFFSET, 3.0), AT + timedelta(minutes=1)) == Applied(
-        {OFFSET: 1.0}
-    )  # a write whose answer was lost may have worn the memory: not at once again
-    assert await actuator.apply(ask(OFFSET, 3.0), LATER) == Applied({OFFSET: 3.0})
+    # a write whose answer was lost may have worn the memory: not at once again
+    soon = AT + timedelta(minutes=1)
+    assert in_force(await actuator.apply(ask(OFFSET, 3.0), soon)) == {OFFSET: 1.0}
+    assert in_force(await actuator.apply(ask(OFFSET, 3.0), LATER)) == {OFFSET: 3.0}
     assert await actuator.hand_back(LATER)
     assert await held(nibe, OFFSET) == 1.0
 
@@ -212,10 +213,10 @@ async def test_a_write_that_arrives_late_is_still_ours(nibe: Rig, store: Store) 
     mishap = Mishap(nibe)
     mishap.ignores = True
     actuator = hand(nibe, store)
-    assert await actuator.apply(ask(OFFSET, 3.0), AT) == Applied({OFFSET: 1.0})
+    assert in_force(await actuator.apply(ask(OFFSET, 3.0), AT)) == {OFFSET: 1.0}
     turn(nibe, OFFSET, 3.0)
     soon = AT + timedelta(minutes=1)
-    assert await actuator.apply(ask(OFFSET, 3.0), soon) == Applied({OFFSET: 3.0})
+    assert in_force(await actuator.apply(ask(OFFSET, 3.0), soon)) == {OFFSET: 3.0}
     turn(nibe, OFFSET, 1.0)  # now it is a person who turns it
     assert isinstance(await actuator.apply(ask(OFFSET, 3.0), LATER), NotApplied)
 
@@ -225,10 +226,9 @@ async def test_what_the_device_makes_of_a_write_is_ours_too(nibe: Rig, store: St
     mishap = Mishap(nibe)
     mishap.made_of = (2,)  # a limit in its menu
     actuator = hand(nibe, store)
-    assert await actuator.apply(ask(OFFSET, 5.0), AT) == Applied({OFFSET: 2.0})
-    assert await actuator.apply(ask(OFFSET, 5.0), AT + timedelta(minutes=1)) == Applied(
-        {OFFSET: 2.0}
-    )
+    assert in_force(await actuator.apply(ask(OFFSET, 5.0), AT)) == {OFFSET: 2.0}
+    soon = AT + timedelta(minutes=1)
+    assert in_force(await actuator.apply(ask(OFFSET, 5.0), soon)) == {OFFSET: 2.0}
     mishap.made_of = None
     assert await hand(nibe, store).hand_back(LATER)
     assert await held(nibe, OFFSET) == -4.0
@@ -237,7 +237,7 @@ async def test_what_the_device_makes_of_a_write_is_ours_too(nibe: Rig, store: St
 async def test_a_value_the_owner_had_set_himself_costs_no_write(nibe: Rig, store: Store) -> None:
     turn(nibe, OFFSET, 2.0)
     actuator = hand(nibe, store)
-    assert await actuator.apply(ask(OFFSET, 2.0), AT) == Applied({OFFSET: 2.0})
+    assert in_force(await actuator.apply(ask(OFFSET, 2.0), AT)) == {OFFSET: 2.0}
     assert nibe.bank.writes == []
     turn(nibe, OFFSET, -1.0)
     assert isinstance(await actuator.apply(ask(OFFSET, 2.0), LATER), NotApplied)

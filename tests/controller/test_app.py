@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from controller import app
+from controller.acceptance import may_write
 from controller.act import Applied
-from controller.app import may_write
 from controller.clock import SteppedClock
 from controller.config import HouseConfig, parse_config
 from controller.connect import PASSWORD_VARIABLE, _broker_url, connect
@@ -162,6 +162,7 @@ async def test_one_look_waits_for_the_messages_of_a_broker(make_house: MakeHouse
         ("heat_pump", "profile", "generic_modbos", "no profile 'generic_modbos'"),
         ("heat_pump", "profile", "sdm630", "is not of a heat pump"),
         ("heat_pump", "profile", "missing.toml", "cannot be read"),
+        ("heat_pump", "host", None, "speaks Modbus: give its host"),
         ("mqtt", "password_file", "/nowhere/secret", "mqtt.password_file"),
     ],
 )

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from controller.act import Applied, NotApplied
 from controller.estimate import Belief
-from controller.guard import Allowed, Altered, Memory, Refused, Wanted
+from controller.guard import Allowed, Altered, Memory, Purpose, Refused, Wanted
 from controller.records import RecordError, StepRecord, content_hash, from_json, to_json
 from controller.snapshot import Missing, Reading, Snapshot
 from controller.wishes import Target
@@ -49,8 +49,10 @@ def full_record() -> StepRecord:
         forecast_hash="fedcba9876543210",
         released=False,
         wanted=Wanted({FLOW: 38.2}, True, 4321.0987654321, "mpc", "heat"),
-        verdict=Altered({FLOW: 36.0}, ("the compressor has run 3 of 10 min",)),
-        outcome=Applied({FLOW: 36.0}),
+        verdict=Altered(
+            {FLOW: 36.0}, ("the compressor has run 3 of 10 min",), {FLOW: Purpose.SAFETY}
+        ),
+        outcome=Applied({FLOW: 36.0}, {FLOW: 36.04}),
         notes=("plan is 31 min old", "prices: the file is being written"),
         plan_time_ms=432.1,
         not_solved=False,
@@ -70,6 +72,7 @@ numbers = st.floats(allow_nan=False, allow_infinity=False)
 words = st.text(max_size=20)
 instants = st.integers(-(10**15), 10**15).map(lambda us: AT + timedelta(microseconds=us))
 knobs = st.dictionaries(st.sampled_from(Capability), numbers, max_size=2)
+purposes = st.dictionaries(st.sampled_from(Capability), st.sampled_from(Purpose), max_size=2)
 reasons = st.lists(words, max_size=3).map(tuple)
 names = st.none() | words
 learned = st.tuples(*[numbers] * len(LEARNED))
@@ -106,10 +109,10 @@ def any_record(draw: st.DrawFn) -> StepRecord:
         ),
         verdict=draw(
             st.builds(Allowed, knobs)
-            | st.builds(Altered, knobs, reasons)
+            | st.builds(Altered, knobs, reasons, purposes)
             | st.builds(Refused, reasons)
         ),
-        outcome=draw(st.builds(Applied, knobs) | st.builds(NotApplied, words)),
+        outcome=draw(st.builds(Applied, knobs, knobs) | st.builds(NotApplied, words)),
         notes=draw(reasons),
         plan_time_ms=draw(st.none() | numbers),
         not_solved=draw(st.booleans()),

@@ -1,0 +1,65 @@
+"""What the owner lets heatherd write. Pure.
+
+A profile that is not proven as far as the owner demands is written to only where he accepts it,
+knob by knob. Everything here is a question of the configuration; nothing is contacted.
+"""
+
+from collections.abc import Collection
+
+from controller.actuation import choose_knob
+from controller.config import HouseConfig
+from drivers.api import Capability, HeatPump, Maturity, OnSilence, WriteClass
+from drivers.errors import ConfigurationError
+
+
+def offered(pump: HeatPump) -> frozenset[Capability]:
+    """The knobs of this pump that may be written at all."""
+    knobs = pump.knobs.items()
+    return frozenset(c for c, knob in knobs if knob.write_class is not WriteClass.FORBIDDEN)
+
+
+def accepted(config: HouseConfig, pump: HeatPump) -> frozenset[Capability]:
+    """The knobs that the owner accepts to be written, whatever heatherd's mode is now.
+
+    Raises `ConfigurationError` for an accepted knob that this pump does not have.
+    """
+    listed = frozenset(config.heat_pump.accept)
+    if unknown := sorted(listed - offered(pump)):
+        have = ", ".join(sorted(offered(pump))) or "none"
+        raise ConfigurationError(
+            f"heat_pump.accept: this pump has no {unknown[0]} to write (it has {have})"
+        )
+    order = list(Maturity)
+    demanded = Maturity(config.heat_pump.accept_maturity)
+    proven = order.index(pump.maturity) >= order.index(demanded)
+    return offered(pump) if proven else listed
+
+
+def may_write(config: HouseConfig, pump: HeatPump) -> frozenset[Capability]:
+    """The knobs this service may write, none while it only observes.
+
+    Raises `ConfigurationError` where the owner must decide first.
+    """
+    if config.control.mode == "observe" or config.control.strategy == "heating-curve":
+        return frozenset()
+    granted = accepted(config, pump)
+    knob = choose_knob(pump.knobs, config.heat_pump.capability)
+    needed = offered(pump) if knob is None else frozenset({knob.capability})
+    if needed and not needed & granted:
+        raise ConfigurationError(
+            f"profile {config.heat_pump.profile!r} is proven as far as {pump.maturity.value!r}; "
+            f"{how_to_accept(granted | needed)}, "
+            f'or for all its knobs heat_pump.accept_maturity = "{pump.maturity.value}"'
+        )
+    if pump.on_silence is OnSilence.STOPS and not config.heat_pump.accept_stop_on_silence:
+        raise ConfigurationError(
+            "this pump stops heating when heatherd falls silent; "
+            "to accept that, set heat_pump.accept_stop_on_silence = true"
+        )
+    return granted
+
+
+def how_to_accept(capabilities: Collection[Capability]) -> str:
+    """What the owner writes into the configuration so that these may be written."""
+    names = ", ".join(f'"{name}"' for name in sorted(capabilities))
+    return f"to let heatherd write it, set heat_pump.accept = [{names}]"
