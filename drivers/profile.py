@@ -153,6 +153,8 @@ def parse_profile(mapping: Mapping[str, object], origin: str) -> AnyProfile:
         problems = knob_problems(profile.knobs, profile.points)
         if isinstance(profile, ModbusProfile):
             problems = [*layout_problems(profile.points, profile.connection), *problems]
+        else:
+            problems = [*profile_mqtt.derived_problems(profile.points, profile.knobs), *problems]
     if problems:
         raise ConfigurationError("\n".join(f"{origin}: {problem}" for problem in problems))
     return profile

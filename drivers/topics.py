@@ -16,18 +16,36 @@ from drivers.points import Undecodable
 LONGEST_PAYLOAD_BYTES = 64 * 1024
 """Larger messages are passed over unread: no device state is that long."""
 
+BASE = "{base}"
+"""Stands for the device's base topic in topics that do not simply lie below it."""
+
 _SHOWN = 40  # characters of a bad value that a reason quotes
 _MISSING = object()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a device may say the same a second time, or where its older firmware said it."""
+
+    topic: str
+    pointer: str = ""
+    field: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TopicPoint:
-    """Topic (below the device's base topic), place in the message, coding, unit and origin."""
+    """Topic (below the device's base topic), place in the message, coding, unit and origin.
+
+    A derived point has no topic of its own: a rule (drivers/derived.py) makes it from other points.
+    """
 
     name: str
-    topic: str
+    topic: str = ""
     pointer: str = ""  # JSON pointer (RFC 6901) into the message; "" with no field: all of it
     field: int | None = None  # of a text whose fields are separated by ";", counted from 0
+    also: tuple[Place, ...] = ()  # further places of the same value
+    rule: str = ""  # of a derived point
+    of: tuple[str, ...] = ()  # the points that the rule takes
     scale: float = 1.0  # engineering value = number in the message * scale
     unit: str = ""
     minimum: float | None = None  # engineering; outside means no value
@@ -36,15 +54,33 @@ class TopicPoint:
     codes: Mapping[str, int] = dataclasses.field(default_factory=dict)  # text -> our code
     other_code: int | None = None  # of a text that is not listed; None: such a text is no value
     ask_topic: str = ""  # a message here makes the device publish the value
+    ask: str = ""  # what is published there
     command_topic: str = ""  # "" : only read
     command: str = "{value}"  # what is published there; {value} stands for number or text
+    commands: Mapping[str, str] = dataclasses.field(default_factory=dict)  # by text, instead
     documented: str = ""
     source: str = ""
 
     @property
     def writable(self) -> bool:
-        """Whether the device takes this value."""
-        return self.command_topic != ""
+        """Whether the device takes this value; a derived one is taken by its parts."""
+        return self.command_topic != "" or self.rule != ""
+
+
+def full_topic(base_topic: str, topic: str) -> str:
+    """A profile's topic as the broker knows it: below the base topic, or around it."""
+    return topic.replace(BASE, base_topic) if BASE in topic else f"{base_topic}/{topic}"
+
+
+def places(point: TopicPoint) -> tuple[TopicPoint, ...]:
+    """The point once for each of its places; none for a derived point."""
+    if point.rule:
+        return ()
+    others = (
+        dataclasses.replace(point, topic=place.topic, pointer=place.pointer, field=place.field)
+        for place in point.also
+    )
+    return (point, *others)
 
 
 def decode(point: TopicPoint, payload: bytes) -> float | Undecodable | None:
@@ -85,7 +121,8 @@ def encode(point: TopicPoint, value: float) -> str:
         raise OutOfRangeError(
             f"{point.name}: {value:g} {point.unit} is outside {point.minimum} .. {point.maximum}"
         )
-    return point.command.replace("{value}", text_of(point, value))
+    text = text_of(point, value)
+    return point.commands.get(text, point.command).replace("{value}", text)
 
 
 def text_of(point: TopicPoint, value: float) -> str:
