@@ -52,7 +52,8 @@ def read_point(name: str, section: Section, source: str) -> TopicPoint:
     if not SMALLEST_SCALE <= abs(scale) <= LARGEST_SCALE:
         section.problem("scale", f"{scale} is no usable scale")
         scale = 1.0
-    topic = section.text("topic", "" if "rule" in section.keys else None)
+    pathless = "rule" in section.keys or "command_topic" in section.keys
+    topic = section.text("topic", "" if pathless else None)
     point = TopicPoint(
         name=name,
         topic=topic,
@@ -62,6 +63,8 @@ def read_point(name: str, section: Section, source: str) -> TopicPoint:
         rule=section.text("rule", ""),
         of=section.texts("of"),
         scale=scale,
+        offset=section.number("offset", 0.0),
+        decimals=section.optional_whole("decimals", low=0, high=6),
         unit=section.text("unit", ""),
         minimum=section.optional_number("minimum"),
         maximum=section.optional_number("maximum"),

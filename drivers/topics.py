@@ -37,6 +37,7 @@ class TopicPoint:
     """Topic (below the device's base topic), place in the message, coding, unit and origin.
 
     A derived point has no topic of its own: a rule (drivers/derived.py) makes it from other points.
+    A point with nothing but a command topic is taken by the device but never reported.
     """
 
     name: str
@@ -46,7 +47,9 @@ class TopicPoint:
     also: tuple[Place, ...] = ()  # further places of the same value
     rule: str = ""  # of a derived point
     of: tuple[str, ...] = ()  # the points that the rule takes
-    scale: float = 1.0  # engineering value = number in the message * scale
+    scale: float = 1.0  # engineering value = number in the message * scale + offset
+    offset: float = 0.0
+    decimals: int | None = None  # to which the device takes numbers; None: any
     unit: str = ""
     minimum: float | None = None  # engineering; outside means no value
     maximum: float | None = None
@@ -73,8 +76,8 @@ def full_topic(base_topic: str, topic: str) -> str:
 
 
 def places(point: TopicPoint) -> tuple[TopicPoint, ...]:
-    """The point once for each of its places; none for a derived point."""
-    if point.rule:
+    """The point once for each of its places; none where the device does not publish it."""
+    if not point.topic:
         return ()
     others = (
         dataclasses.replace(point, topic=place.topic, pointer=place.pointer, field=place.field)
@@ -106,7 +109,7 @@ def _judged(point: TopicPoint, found: str) -> float | Undecodable:
     value = _number(found)
     if value is None:
         return Undecodable(f"{point.name} is not a number: {_quoted(found)}")
-    scaled = value * point.scale
+    scaled = value * point.scale + point.offset
     if not _in_range(point, scaled):
         return Undecodable(f"{point.name} = {scaled:g} {point.unit} is outside its plausible range")
     return scaled
@@ -132,7 +135,10 @@ def text_of(point: TopicPoint, value: float) -> str:
         if text is None:
             raise OutOfRangeError(f"{point.name}: {value:g} is not one of its codes")
         return text
-    return f"{value / point.scale:.10g}"
+    number = (value - point.offset) / point.scale
+    if point.decimals is not None:
+        number = round(number, point.decimals)
+    return f"{number + 0.0:.10g}"  # no "-0"
 
 
 def _in_range(point: TopicPoint, value: float) -> bool:

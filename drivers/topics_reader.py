@@ -31,12 +31,14 @@ class TopicsReader:
     ) -> None:
         self.rejected = 0
         self.last_rejection = ""
+        self.losses = 0  # how often contact was lost
         self.base_topic = profile.connection.base_topic if base_topic is None else base_topic
         self._profile = profile
         self._link = link
         self._now = now
         self._known: dict[str, Sample | Absent] = {}
         self._kept: set[str] = set()  # points of which only a retained message is known
+        self._messages: dict[str, int] = {}  # live ones, by point
         self._lost = ""  # why the broker cannot be reached
         self._offline = ""  # who says that the device cannot
         self._asked_at: datetime | None = None
@@ -62,8 +64,8 @@ class TopicsReader:
         await self._poll()
         return self._point(name)
 
-    async def ask(self, names: Iterable[str]) -> None:
-        """Ask the device for points, where it must be asked. Raises `LinkLostError`."""
+    async def ask(self, names: Iterable[str]) -> bool:
+        """Ask the device for points; False if none can be asked. Raises `LinkLostError`."""
         requests = {
             (point.ask_topic, point.ask)
             for name in names
@@ -77,6 +79,7 @@ class TopicsReader:
                 qos=1,
                 retain=False,
             )
+        return bool(requests)
 
     async def heard(self, met: Callable[[], bool], timeout_s: float) -> bool:
         """Whether `met` becomes true with some message within the time (the event loop's)."""
@@ -88,6 +91,15 @@ class TopicsReader:
         except TimeoutError:
             return False
         return True
+
+    def messages(self, name: str) -> int:
+        """How many live messages have spoken of a point."""
+        return self._messages.get(name, 0)
+
+    @property
+    def away(self) -> str:
+        """Why the device cannot be reached, as far as is known; empty when it can."""
+        return self._lost or self._offline
 
     def shows(self, name: str) -> Sample | Absent:
         """One point as it is known now, without asking."""
@@ -117,8 +129,8 @@ class TopicsReader:
 
     def _own(self, point: TopicPoint) -> Sample | Absent:
         topic = full_topic(self.base_topic, point.topic)
-        if self._lost or self._offline:
-            return Absent(self._lost or self._offline)
+        if self.away:
+            return Absent(self.away)
         known = self._known.get(point.name)
         if known is None and point.name in self._kept:
             return Absent(f"{topic}: retained, age unknown; waiting for a live message")
@@ -154,6 +166,7 @@ class TopicsReader:
 
     def _forget(self) -> None:
         """What was known no longer counts: the device may have changed behind our back."""
+        self.losses += 1
         self._known.clear()
         self._kept.clear()
         self._asked_at = None
@@ -169,10 +182,13 @@ class TopicsReader:
         now = self._now()
         for point in points:
             value = decode(point, payload)
+            if value is None:
+                continue
+            self._messages[point.name] = self.messages(point.name) + 1
             if isinstance(value, Undecodable):
                 self._reject(topic, value.reason)
                 self._known[point.name] = Absent(value.reason)
-            elif value is not None:
+            else:
                 self._known[point.name] = Sample(value, now)
         self._news.set()
 
