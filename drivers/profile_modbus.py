@@ -51,6 +51,7 @@ class ModbusConnection:
     gap_s: float = 0.0  # pause between two requests
     largest_block: int = 1  # registers in one read of adjacent points
     write_function: int = 16  # 6: the device takes single registers only
+    read_interval_s: float = 0.0  # the device asks not to be read more often
     poll_within_s: float | None = None  # the device stops when it is not asked this often
     serial: SerialLine | None = None  # None: no source says that it has a serial line
 
@@ -99,6 +100,7 @@ def read_connection(section: Section) -> ModbusConnection:
             "largest_block", defaults.largest_block, low=1, high=_LARGEST_READ
         ),
         write_function=section.whole("write_function", defaults.write_function, low=6, high=16),
+        read_interval_s=section.number("read_interval_s", defaults.read_interval_s),
         poll_within_s=section.optional_number("poll_within_s"),
         serial=_serial(section),
     )
@@ -106,6 +108,8 @@ def read_connection(section: Section) -> ModbusConnection:
         section.problem("timeout_s", "must be above 0")
     if connection.gap_s < 0:
         section.problem("gap_s", "must not be negative")
+    if connection.read_interval_s < 0:
+        section.problem("read_interval_s", "must not be negative")
     if connection.write_function not in (6, 16):
         section.problem("write_function", "must be 6 or 16")
     if connection.poll_within_s is not None and connection.poll_within_s <= 0:

@@ -1,7 +1,8 @@
 """Reads the signals of a profile in as few requests as the device allows, and never writes.
 
 A block that the device refuses is read point by point from then on; a point that it refuses alone
-is absent (models differ) and asked for again only every quarter of an hour.
+is absent (models differ) and asked for again only every quarter of an hour. A block whose answer
+came mutilated, or "busy", is asked for once more at the end of the cycle.
 """
 
 from collections import deque
@@ -15,6 +16,7 @@ from drivers.errors import (
     LinkLostError,
     NoAnswerError,
     RefusedByDeviceError,
+    TransientError,
 )
 from drivers.points import Point, Space, Undecodable, decode, register_count
 from drivers.profile import ModbusProfile, blocks
@@ -40,20 +42,36 @@ class RegistersReader:
     """The signals of one unit behind a link, as the profile describes them."""
 
     def __init__(self, profile: ModbusProfile, link: ModbusLink, unit: int, now: Now) -> None:
-        self._profile = profile
         self._link = link
         self._unit = unit
         self._now = now
+        self._users = _users(profile)
         self._requests = [self._request(block) for block in blocks(profile)]
+        self._rest = timedelta(seconds=profile.connection.read_interval_s)
+        self._last: dict[Signal, Sample | Absent] = {}
+        self._asked_at: datetime | None = None
 
     async def read(self) -> dict[Signal, Sample | Absent]:
         """Every signal of the profile; never raises a `DriverError`.
+
+        A device that asks for rest is left alone: it is then what was read last, with its time.
+        """
+        now = self._now()
+        if self._asked_at is None or not now - self._rest < self._asked_at <= now:
+            self._last = await self._read_all()
+            reached = any(isinstance(seen, Sample) for seen in self._last.values())
+            self._asked_at = now if reached else None
+        return dict(self._last)
+
+    async def _read_all(self) -> dict[Signal, Sample | Absent]:
+        """One cycle.
 
         When the link is lost or the device is silent, the rest of the cycle is not tried: a dead
         device costs one timeout, not one per block.
         """
         observed: dict[Signal, Sample | Absent] = {}
         pending = deque(self._requests)
+        again: set[tuple[Space, int]] = set()
         dead: str | None = None
         while pending:
             request = pending.popleft()
@@ -72,6 +90,11 @@ class RegistersReader:
             except (LinkLostError, NoAnswerError) as error:
                 dead = str(error)
                 _miss(request, dead, observed)
+            except TransientError as error:
+                _miss(request, str(error), observed)
+                if (request.space, request.address) not in again:
+                    again.add((request.space, request.address))
+                    pending.append(request)
             except DriverError as error:
                 _miss(request, str(error), observed)
         return observed
@@ -109,7 +132,6 @@ class RegistersReader:
         return singles
 
     def _request(self, block: Block) -> _Request:
-        users = _users(self._profile)
         return _Request(
             block.space,
             block.address,
@@ -119,7 +141,7 @@ class RegistersReader:
                     point,
                     point.address - block.address,
                     point.address - block.address + register_count(point),
-                    users[point.name],
+                    self._users[point.name],
                 )
                 for point in block.points
             ),

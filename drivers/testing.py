@@ -35,12 +35,23 @@ class RegisterBank:
         self._registers: dict[tuple[Space, int], int] = {}
         for point in profile.points.values():
             self.put(point.name, encode(point, plausible(point)))
+        for point in profile.points.values():
+            self._make_room(point)
 
     def put(self, name: str, registers: Sequence[int]) -> None:
         """Let a point hold these raw registers."""
         point = self._profile.points[name]
         for offset, register in enumerate(registers):
             self._registers[point.space, point.address + offset] = register
+
+    def _make_room(self, point: Point) -> None:
+        """Put the neighbours with which a set-point keeps an order at their ends."""
+        below = self._profile.points.get(point.not_below)
+        above = self._profile.points.get(point.not_above)
+        if below is not None and below.minimum is not None:
+            self.put(below.name, encode(below, below.minimum))
+        if above is not None and above.maximum is not None:
+            self.put(above.name, encode(above, above.maximum))
 
     def remove(self, name: str) -> None:
         """Let a point not exist on this model."""

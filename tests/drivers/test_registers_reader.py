@@ -14,7 +14,7 @@ from drivers.errors import (
 )
 from drivers.heat_pumps.modbus_pump import ModbusHeatPump
 from drivers.meters.modbus_meter import ModbusMeter
-from drivers.points import encode
+from drivers.points import Space, encode
 from drivers.profile import load_modbus_profile
 from drivers.registers_reader import ASK_ABSENT_AGAIN, RegistersReader
 from drivers.testing import AN_INSTANT, RegisterBank, make_rig
@@ -145,3 +145,56 @@ def test_a_pump_shows_what_its_profile_says() -> None:
     pump = make_rig(profile).pump
     assert (pump.name, pump.knobs) == (profile.name, profile.knobs)
     assert (pump.on_silence, pump.maturity) == (profile.on_silence, profile.maturity)
+
+
+class FaultyOnce(MemoryModbusLink):
+    """A link whose first answer at one address is mutilated, or which stays so."""
+
+    def __init__(self, bank: RegisterBank, address: int, *, faults: int) -> None:
+        super().__init__(bank)
+        self.asked: list[int] = []
+        self._address = address
+        self._faults = faults
+
+    async def read(self, unit: int, space: Space, address: int, count: int) -> list[int]:
+        self.asked.append(address)
+        if address == self._address and self._faults > 0:
+            self._faults -= 1
+            raise TransientError("the answer broke off after 7 of 9 bytes")
+        return await super().read(unit, space, address, count)
+
+
+@pytest.mark.parametrize(("faults", "seen"), [(1, Sample), (2, Absent), (99, Absent)])
+async def test_a_mutilated_answer_is_asked_for_once_more_at_the_end(
+    faults: int, seen: type[Sample | Absent]
+) -> None:
+    profile = load_modbus_profile("weishaupt_wem")
+    link = FaultyOnce(RegisterBank(profile), 30001, faults=faults)
+    observed = await RegistersReader(profile, link, 1, SteppedClock()).read()
+    assert isinstance(observed[Signal.OUTDOOR_C], seen)
+    assert isinstance(observed[Signal.FLOW_C], Sample)
+    assert [place for place, address in enumerate(link.asked) if address == 30001] == [
+        0,
+        len(link.asked) - 1,
+    ]
+
+
+async def test_a_device_that_asks_for_rest_is_left_alone_between_readings() -> None:
+    reader, bank, clock = reader_on("xtherma")
+    first = await reader.read()
+    reads_of_a_cycle = bank.reads
+    clock.at += timedelta(seconds=59)
+    assert await reader.read() == first
+    assert bank.reads == reads_of_a_cycle
+    clock.at += timedelta(seconds=1)
+    assert (await reader.read())[Signal.FLOW_C] != first[Signal.FLOW_C]
+    assert bank.reads == 2 * reads_of_a_cycle
+
+
+async def test_a_clock_that_was_set_back_does_not_silence_a_device_that_asks_for_rest() -> None:
+    reader, bank, clock = reader_on("xtherma")
+    await reader.read()
+    reads_of_a_cycle = bank.reads
+    clock.at -= timedelta(hours=1)
+    await reader.read()
+    assert bank.reads == 2 * reads_of_a_cycle
