@@ -7,10 +7,12 @@ Layout: Modbus Application Protocol V1.1b3, 6.3 (function 3), 6.4 (4), 6.6 (6), 
 
 from drivers.errors import NoAnswerError, RefusedByDeviceError
 from drivers.points import Space
-from hil.device import Bus, BusyError, NoSuchUnitError
+from hil.device import Bus, NoSuchUnitError
+from hil.manners import WRITE_SEVERAL, WRITE_SINGLE
+from hil.presence import BusyError
 from hil.registers import IllegalValueError
 
-READ_HOLDING, READ_INPUT, WRITE_SINGLE, WRITE_SEVERAL = 3, 4, 6, 16
+READ_HOLDING, READ_INPUT = 3, 4
 ILLEGAL_FUNCTION, ILLEGAL_ADDRESS, ILLEGAL_VALUE = 1, 2, 3
 BUSY, NO_SUCH_UNIT = 6, 11
 LARGEST_READ, LARGEST_WRITE = 125, 123

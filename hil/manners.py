@@ -6,12 +6,15 @@ of clients, and never complains about silence.
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from drivers.profile import ModbusProfile
+
+WRITE_SINGLE, WRITE_SEVERAL = 6, 16
 BOOT_S = 60.0  # a controller of a heat pump takes about a minute; no source, no device is faster
 
 
@@ -30,6 +33,7 @@ class Watchdog:
     alarm_code: int
     effect: Effect
     armed_by: tuple[str, ...] = ()  # points; a write to one arms it. Empty: any request does
+    over_bridge: bool = False  # once armed a bridge keeps it content by itself, as long as it lives
     note: str = ""
 
 
@@ -41,7 +45,7 @@ class Manners:
     busy_every: int = 0  # each n-th request is answered "busy" (exception 6); 0: none
     single_client: bool = False  # further TCP connections are closed at once
     boot_s: float = BOOT_S  # without answers after a restart
-    write_functions: tuple[int, ...] = (6, 16)
+    write_functions: tuple[int, ...] = (WRITE_SINGLE, WRITE_SEVERAL)
     one_table: bool = False  # functions 3 and 4 show the same registers
     largest_read: int = 125  # registers in one request, else exception 3
     older_words: tuple[str, ...] = ()  # points whose words came the other way round once
@@ -78,9 +82,12 @@ class Manners:
         return words
 
 
-def manners_of(profile_name: str) -> Manners:
-    """The manners of a profile; plain ones where nothing is known."""
-    return known_manners().get(profile_name, Manners())
+def manners_of(profile: ModbusProfile) -> Manners:
+    """The manners of a profile's device; plain ones where nothing is known."""
+    manners = known_manners().get(profile.name, Manners())
+    if profile.connection.write_function == WRITE_SINGLE:
+        return replace(manners, write_functions=(WRITE_SINGLE,))
+    return manners
 
 
 @cache

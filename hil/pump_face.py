@@ -13,6 +13,7 @@ from hil.device import EmulatedDevice
 from hil.firmware import Firmware
 from hil.manners import Effect, Manners, Watchdog
 from hil.orders import obey
+from hil.presence import Presence
 from hil.registers import Readings, RegisterImage
 from hil.sg_ready import NORMAL
 
@@ -58,14 +59,16 @@ class PumpFace:
             manners=manners,
             turned=manners.older_words if older_firmware else (),
         )
-        self.device = EmulatedDevice(self.registers, manners, on_watchdog=self._on_watchdog)
+        self.presence = Presence(manners, on_watchdog=self._on_watchdog)
+        self.device = EmulatedDevice(self.registers, self.presence)
         self._image: Image = self.registers
         for capability, value in self._owners_settings().items():
             self._image.hold(capability, value)
 
     def pass_time(self, clock_s: float) -> None:
         """Simulated seconds since the start."""
-        self.device.pass_time(clock_s)
+        self.presence.pass_time(clock_s)
+        self.registers.pass_time(clock_s)
         if self._boosting and not self._firmware.dhw_boost:
             self._boosting = False
             self._image.hold(Capability.DHW_BOOST, 0.0)
@@ -80,7 +83,8 @@ class PumpFace:
     def restart(self) -> None:
         """Power was away for a moment: volatile values are gone, stored ones stay in force."""
         self._firmware.restart()
-        self.device.restart()
+        self.presence.restart()
+        self.registers.restart()
         knob = self._knobs.get(Capability.SG_READY)
         if knob is not None and knob.write_class is not WriteClass.VOLATILE:
             obey(self._firmware, knob.capability, self._image.held(knob.capability))

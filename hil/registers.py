@@ -22,7 +22,7 @@ from drivers.points import (
 )
 from drivers.profile import ModbusProfile
 from hil.knob_memory import KnobMemory, OnWrite
-from hil.manners import Manners
+from hil.manners import WRITE_SEVERAL, Manners
 
 Readings = Callable[[], Mapping[Signal, float | None]]
 
@@ -91,10 +91,13 @@ class RegisterImage:
             for name, point in profile.points.items()
         }
         self._knob_points = {knob.point for knob in profile.knobs.values()}
+        single = WRITE_SEVERAL not in manners.write_functions
+        self._single = {name for name, point in self._points.items() if single or point.weights}
         self._writable = {
-            point.address: point
+            point.address + offset: point
             for point in self._points.values()
             if point.space is Space.HOLDING and point.writable
+            for offset in range(register_count(point) if point.name in self._single else 1)
         }
         self._memory = KnobMemory(
             profile.knobs.values(),
@@ -155,7 +158,11 @@ class RegisterImage:
         )
 
     def write(self, unit: int, address: int, values: Sequence[int]) -> None:
-        """Take whole points only; refuses holes, read-only registers and values without meaning."""
+        """Take whole points; refuses holes, read-only registers and values without meaning.
+
+        Registers that stand for contacts are taken singly too, and all of them where the device
+        knows no other way to write.
+        """
         accepted: list[tuple[Point, tuple[int, ...], float]] = []
         offset = 0
         while offset < len(values):
@@ -164,18 +171,18 @@ class RegisterImage:
                 raise RefusedByDeviceError(
                     f"illegal address: unit {unit} takes no write at {address + offset}"
                 )
-            registers = tuple(values[offset : offset + register_count(point)])
+            registers = self._registers_after(point, address + offset, values[offset:])
             value = decode(point, registers)
             if isinstance(value, Undecodable):
                 raise IllegalValueError(f"illegal value: {value.reason}")
             accepted.append((point, registers, value))
-            offset += register_count(point)
+            offset += point.address + register_count(point) - (address + offset)
         for point, registers, value in accepted:
             self._show(point, registers)
             self._memory.take(point.name, value)
 
     def written(self, address: int) -> str | None:
-        """The name of the writable point that begins at an address."""
+        """The name of the point that a write to an address means."""
         point = self._writable.get(address)
         return None if point is None else point.name
 
@@ -185,6 +192,19 @@ class RegisterImage:
         for signal, name in self.profile.signals.items():
             if name not in self._knob_points:
                 self._show_value(name, readings.get(signal))
+
+    def _registers_after(
+        self, point: Point, address: int, values: Sequence[int]
+    ) -> tuple[int, ...]:
+        """What the point would hold after a write that begins at an address."""
+        count = register_count(point)
+        if point.name not in self._single:
+            return tuple(values[:count])
+        cells = [self._cells[point.space, point.address + place] for place in range(count)]
+        first = address - point.address
+        written = values[: count - first]
+        cells[first : first + len(written)] = written
+        return tuple(cells)
 
     def _value(self, name: str) -> float | None:
         point = self._points[name]

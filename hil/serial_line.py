@@ -15,11 +15,10 @@ from hil.answers import (
     READ_HOLDING,
     READ_INPUT,
     REFUSAL,
-    WRITE_SEVERAL,
-    WRITE_SINGLE,
     answer,
 )
 from hil.device import Bus
+from hil.manners import WRITE_SEVERAL, WRITE_SINGLE
 from hil.modbus_server import Wait, no_wait
 
 CHECKSUM_BYTES = 2

@@ -22,6 +22,7 @@ from drivers.api import Capability
 from drivers.errors import LinkLostError
 from hil.firmware import Curve
 from hil.house import house_names, load_house
+from hil.manners import parse_manners
 from hil.simulated_house import SimulatedHouse, Truth
 from hil.wall import BenchSetup, live
 from hil.weather import WeatherTrace
@@ -38,6 +39,7 @@ def house_of(setup: Mapping[str, Any]) -> SimulatedHouse:
     weather = dict(setup["weather"])
     weather["starts_at"] = datetime.fromisoformat(weather["starts_at"])
     curve = setup.get("curve")
+    manners = setup.get("manners")  # instead of those the profile's device has
     return SimulatedHouse(
         load_house(setup["house"]),
         WeatherTrace(**weather),
@@ -46,6 +48,7 @@ def house_of(setup: Mapping[str, Any]) -> SimulatedHouse:
         profile=setup.get("profile", "generic_modbus"),
         curve=None if curve is None else Curve(**curve),
         room_setpoint_c=float(setup.get("room_setpoint_c", 21.0)),
+        manners=None if manners is None else parse_manners(manners),
         older_firmware=bool(setup.get("older_firmware", False)),
     )
 

@@ -59,7 +59,8 @@ class Truth:
 class SimulatedHouse:
     """The plant of one house, advanced in simulated time; equal arguments give equal futures.
 
-    `modbus` answers as the heat pump (unit 1) and its electricity meter (unit 2). The resident's
+    `modbus` answers as the heat pump (unit 1, and the one of its profile) and its electricity
+    meter (unit 2; `meter` is its profile). The resident's
     thermostat is also the pump's room unit: the last one to set the room temperature wins.
     `manners` are those of the profile's device (hil/manners.toml) unless given; `older_firmware`
     turns the words that an earlier version of the device had the other way round.
@@ -76,6 +77,7 @@ class SimulatedHouse:
         curve: Curve | None = None,
         occupants: Occupancy | None = None,
         room_setpoint_c: float = 21.0,
+        meter: str = METER_PROFILE,
         manners: Manners | None = None,
         older_firmware: bool = False,
     ) -> None:
@@ -127,17 +129,18 @@ class SimulatedHouse:
             loaded,
             firmware=self.firmware,
             readings=self._pump_readings,
-            manners=manners_of(loaded.name) if manners is None else manners,
+            manners=manners_of(loaded) if manners is None else manners,
             older_firmware=older_firmware,
         )
         self.pump_registers = self._pump.registers
         self.meter_registers = RegisterImage(
-            load_modbus_profile(METER_PROFILE),
+            load_modbus_profile(meter),
             readings=self._meter_readings,
             on_write=lambda *_: None,
         )
-        meter = EmulatedDevice(self.meter_registers, Manners())
-        self.modbus = Bus({PUMP_UNIT: self._pump.device, METER_UNIT: meter})
+        units = {loaded.connection.unit: self._pump.device}  # where others look for it
+        units |= {PUMP_UNIT: self._pump.device, METER_UNIT: EmulatedDevice(self.meter_registers)}
+        self.modbus = Bus(units)
         self._expose()
 
     def advance(self, until: datetime) -> None:
@@ -174,11 +177,11 @@ class SimulatedHouse:
 
     def silence(self, silent: bool = True) -> None:
         """The pump stops answering, or answers again; it lives on meanwhile."""
-        self._pump.device.silent = silent
+        self._pump.presence.silent = silent
 
     def busy(self, busy: bool = True) -> None:
         """The pump answers nothing but "busy", or everything again."""
-        self._pump.device.busy = busy
+        self._pump.presence.busy = busy
 
     def restart(self) -> None:
         """The pump's control was without power for a moment and boots."""

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from drivers.errors import ConfigurationError
-from drivers.profile import load_modbus_profile
+from drivers.profile import DeviceKind, load_modbus_profile
 from drivers.section import suggestion
 from hil.house import house_names, load_house
-from hil.simulated_house import SimulatedHouse
+from hil.simulated_house import METER_PROFILE, SimulatedHouse
 from hil.weather import plain_winter
 from hil.wires import BenchError, on_the_wire
 
@@ -24,6 +24,7 @@ class BenchSetup:
 
     house: str = "timber1972"
     profile: str = "generic_modbus"
+    meter: str = METER_PROFILE
     host: str = "127.0.0.1"
     modbus_port: int = 1502
     serial: bool = False
@@ -69,15 +70,19 @@ def _house(setup: BenchSetup, started_at: datetime) -> SimulatedHouse:
     if not 0.0 < setup.speed <= FASTEST:
         raise BenchError(f"a speed of {setup.speed:g} is not between 0 and {FASTEST:g}")
     try:
-        profile = load_modbus_profile(setup.profile)
+        profile, meter = load_modbus_profile(setup.profile), load_modbus_profile(setup.meter)
     except ConfigurationError as error:
         raise BenchError(str(error)) from error
+    for loaded, wanted in ((profile, DeviceKind.HEAT_PUMP), (meter, DeviceKind.METER)):
+        if loaded.kind != wanted:
+            raise BenchError(f"{loaded.name} is the profile of a {loaded.kind}, not of a {wanted}")
     return SimulatedHouse(
         load_house(setup.house),
         plain_winter(started_at, days=WEATHER_DAYS),
         start_at=started_at,
         seed=setup.seed,
         profile=profile,
+        meter=setup.meter,
         older_firmware=setup.older_firmware,
     )
 

@@ -22,6 +22,7 @@ from drivers.errors import (
     TransientError,
 )
 from drivers.points import Space
+from drivers.transports.cancellation import heed_cancellation
 
 logging.getLogger("pymodbus").setLevel(logging.CRITICAL)  # our errors say it, once and in words
 
@@ -156,18 +157,19 @@ class ClientLink:
                 raise LinkLostError(f"{self.endpoint} is down; next attempt in {lost_s:.0f} s")
             await self._wait_for_the_wire()
             self._connection = await self._connected()
+            heed_cancellation()
         await self._wait_for_the_wire()
         return self._connection.client
 
     async def _connected(self) -> "Connection":
         connection = Connection(self._wire)
-        opened = False
+        usable = False
         try:
-            opened = await connection.client.connect()
+            usable = await connection.client.connect()
         finally:
-            if not opened:
+            if not usable:
                 connection.client.close()
-        if not opened:
+        if not usable:
             self._lost.failed(asyncio.get_running_loop().time())
             raise LinkLostError(f"{self.endpoint} cannot be reached{self._wire.why_closed()}")
         return connection
@@ -185,6 +187,7 @@ class ClientLink:
         try:
             answer = await request
             answered = True
+            heed_cancellation()
         except ModbusException as error:
             raise self._failure(what, unit) from error
         finally:

@@ -11,6 +11,7 @@ from aiomqtt import Client, Message, MqttError
 from paho.mqtt.client import topic_matches_sub
 
 from drivers.errors import ConfigurationError, LinkLostError
+from drivers.transports.cancellation import heed_cancellation
 
 OnMessage: TypeAlias = Callable[[str, bytes, bool], None]
 """Receives topic, payload, and whether the broker had kept the message (unknown age). Must not
@@ -110,7 +111,7 @@ class BrokerLink:
                 async with self._new_client() as client:
                     for topic in dict.fromkeys(topic for topic, _ in self._subscribers):
                         await client.subscribe(topic, qos=1)
-                    _heed_cancellation()
+                    heed_cancellation()
                     self._client = client
                     self._ready.set()
                     failures = 0
@@ -124,7 +125,7 @@ class BrokerLink:
             finally:
                 self._client = None
                 self._ready.clear()
-            _heed_cancellation()
+            heed_cancellation()
             wait_s = min(2.0 ** min(failures, 10), LONGEST_BACK_OFF_S)
             failures += 1
             # the wait of a socket for its peer: not time the controller plans with
@@ -163,17 +164,6 @@ class BrokerLink:
         for pattern, on_message in self._subscribers:
             if topic_matches_sub(pattern, topic):
                 loop.call_soon(on_message, topic, message.payload, message.retain)
-
-
-def _heed_cancellation() -> None:
-    """End a task whose cancellation was swallowed on the way.
-
-    `asyncio.wait_for` before Python 3.12 forgets one that meets a finished wait, and a farewell to
-    the broker that times out replaces it by its own error.
-    """
-    task = asyncio.current_task()
-    if task is not None and task.cancelling():
-        raise asyncio.CancelledError
 
 
 def _shown(url: str) -> str:

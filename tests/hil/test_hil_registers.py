@@ -7,7 +7,6 @@ from drivers.errors import RefusedByDeviceError
 from drivers.points import Space, Undecodable, decode, encode, register_count
 from drivers.profile import Transport, blocks, load_modbus_profile, shipped_profiles
 from hil.device import Bus, EmulatedDevice
-from hil.manners import Manners
 from hil.registers import IllegalValueError, RegisterImage
 
 READINGS = {
@@ -204,7 +203,7 @@ def test_the_image_follows_the_readings_when_time_passes():
 def test_a_bus_tells_its_units_apart():
     pump, _ = image_of("generic_modbus")
     meter, _ = image_of("sdm630")
-    bus = Bus({1: EmulatedDevice(pump, Manners()), 2: EmulatedDevice(meter, Manners())})
+    bus = Bus({1: EmulatedDevice(pump), 2: EmulatedDevice(meter)})
     point = meter.profile.points["active_power"]
     assert decode(point, bus.read(2, Space.INPUT, point.address, 2)) == 1750.25
     with pytest.raises(RefusedByDeviceError, match="unit 7"):
