@@ -260,7 +260,8 @@ class Connection:
             self.received = b""
             return packet
         self.received = packet
-        self.fault = self.fault or self._wire.answer_fault(self._request, packet)
+        asked = b"" if self.client.ctx.response_future.done() else self._request
+        self.fault = self.fault or self._wire.answer_fault(asked, packet)
         if self.fault is None:
             return packet
         self._fail(self.fault)
