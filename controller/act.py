@@ -16,8 +16,9 @@ from typing import TypeAlias
 from controller.acceptance import how_to_accept
 from controller.clock import Clock
 from controller.guard import Altered, Purpose, Refused, Verdict
+from controller.leases import Answer, announced, due, exactly, lost, near, ours, same, settles
 from controller.store import Lease, Store, StoreError
-from controller.wear import Intent, Ledger, is_stored, weekly_budget
+from controller.wear import Ledger, Move, is_stored, weekly_budget
 from drivers.api import Absent, Capability, HeatPump, Knob, Sample
 from drivers.errors import DriverError, TransientError
 
@@ -48,16 +49,6 @@ class NotApplied:
 Outcome: TypeAlias = Applied | NotApplied
 
 
-@dataclass(frozen=True, slots=True)
-class _Move:
-    """One knob on its way to a value."""
-
-    knob: Knob
-    value: float
-    purpose: Purpose
-    at: datetime
-
-
 class Actuator:
     """The only hand on the pump."""
 
@@ -67,7 +58,7 @@ class Actuator:
         self._ledger = Ledger(store)
         self._may_write = frozenset(may_write)
         self._leases = store.leases()
-        self._answered: dict[Capability, float] = {}  # the last write that the device confirmed
+        self._answers: dict[Capability, Answer] = {}
         self._yielded: set[Capability] = set()  # knobs somebody else has turned
 
     @property
@@ -132,7 +123,7 @@ class Actuator:
         read_back: dict[Capability, float] = {}
         refusals: list[str] = []
         for capability, value in settings.items():
-            move = _Move(
+            move = Move(
                 self._pump.knobs[capability], value, forced.get(capability, Purpose.PLANNER), at
             )
             held = await self._attempt(move)
@@ -142,9 +133,10 @@ class Actuator:
                 read_back[capability] = held
         if refusals:
             return NotApplied("; ".join(refusals))
-        return Applied(read_back, {c: v for c, v in self._answered.items() if c in settings})
+        answers = {c: a.value for c, a in self._answers.items() if c in settings}
+        return Applied(read_back, answers)
 
-    async def _attempt(self, move: _Move) -> float | str | None:
+    async def _attempt(self, move: Move) -> float | str | None:
         """The value in effect, None while it settles, or in words why it was not written."""
         capability = move.knob.capability
         if capability not in self._may_write:
@@ -154,12 +146,12 @@ class Actuator:
         except (DriverError, StoreError) as error:
             return str(error)
 
-    async def _write(self, move: _Move) -> float | str | None:
+    async def _write(self, move: Move) -> float | str | None:
         knob = move.knob
         capability = knob.capability
         held = await self._pump.read_back(capability)
         lease = self._leases.get(capability)
-        settling = lease is not None and _settles(knob, lease.written_at, move.at)
+        settling = lease is not None and settles(knob, lease.written_at, move.at)
         if isinstance(held, Absent):
             if is_stored(knob):
                 return f"its present value is unknown ({held.reason}), so it is not touched"
@@ -167,8 +159,8 @@ class Actuator:
             self._yield_to_other(lease, held)
         if capability in self._yielded:
             return "somebody else set it; it is left alone until the next start or resume"
-        if lease is not None and not _due(
-            move, lease, lost=not settling and _lost(knob, lease, held)
+        if lease is not None and not due(
+            move, lease, gone=not settling and lost(knob, lease, held)
         ):
             if settling:
                 return None
@@ -178,18 +170,17 @@ class Actuator:
         return await self._put(move, held, lease)
 
     async def _put(
-        self, move: _Move, held: Sample | Absent, lease: Lease | None
+        self, move: Move, held: Sample | Absent, lease: Lease | None
     ) -> float | str | None:
         """Write and read back, after ledger and lease have been saved."""
         knob, value = move.knob, move.value
-        owners = is_stored(knob) and isinstance(held, Sample) and _near(held.value, value, knob)
+        owners = is_stored(knob) and isinstance(held, Sample) and near(held.value, value, knob)
         if not owners and (objection := self._objection(move, lease)) is not None:
             return objection
         self._announce(move, lease, held, wears=not owners and weekly_budget(knob) is not None)
         if owners and isinstance(held, Sample):
             return held.value  # it is what the owner had set: nothing to wear out
-        await self._pump.write(knob.capability, value)
-        self._answered[knob.capability] = value
+        await self._send(move)
         after = await self._pump.read_back(knob.capability)
         if isinstance(after, Sample):
             self._know_ours(knob, after)
@@ -199,17 +190,31 @@ class Actuator:
             return f"written, but it could not be read back: {after.reason}"
         return after.value
 
-    def _objection(self, move: _Move, lease: Lease | None) -> str | None:
+    async def _send(self, move: Move) -> None:
+        capability = move.knob.capability
+        before = self._answers.get(capability)
+        await self._pump.write(capability, move.value)
+        again = before is not None and same(before, move)
+        count = before.count + 1 if before is not None and again else 1
+        self._answers[capability] = Answer(move.value, move.purpose, count, self._ledger.now_s)
+
+    def _in_vain(self, move: Move, *, pause_s: float) -> bool:
+        """Whether the device has confirmed this write so often that it is to rest now."""
+        last = self._answers.get(move.knob.capability)
+        if last is None or not same(last, move) or last.count < TRIES:
+            return False
+        return self._ledger.now_s - last.at_s < pause_s
+
+    def _objection(self, move: Move, lease: Lease | None) -> str | None:
         """Why the planner may not write now; nothing else is ever held back for wear."""
         knob = move.knob
         budget = weekly_budget(knob)
         if budget is None or move.purpose is not Purpose.PLANNER:
             return None
-        tries = self._ledger.tries(knob, move.value, Purpose.PLANNER)
-        if tries.count >= TRIES and tries.age_s < PLANNER_PAUSE_S:
+        if self._in_vain(move, pause_s=PLANNER_PAUSE_S):
             return (
-                f"{move.value:g} was written {tries.count} times and did not last; "
-                f"the next try is after a day, or with another value"
+                f"{move.value:g} was written {TRIES} times and did not take; "
+                "the next try is after a day, or with another value"
             )
         rested_s = self._ledger.since_last_s(knob, Purpose.PLANNER)
         if lease is None and rested_s < knob.minimum_interval_s:
@@ -223,14 +228,14 @@ class Actuator:
         return f"{used_up}; the next is free at {(move.at + free_in).isoformat(timespec='minutes')}"
 
     def _announce(
-        self, move: _Move, lease: Lease | None, held: Sample | Absent, *, wears: bool
+        self, move: Move, lease: Lease | None, held: Sample | Absent, *, wears: bool
     ) -> None:
         with self._store.together():
             if wears:
-                self._ledger.commit(_intent(move))
-            announced = _announced(move, lease, held)
-            self._store.save_lease(announced)
-        self._leases[announced.capability] = announced
+                self._ledger.commit(move)
+            opened = announced(move, lease, held)
+            self._store.save_lease(opened)
+        self._leases[opened.capability] = opened
 
     def _save(self, lease: Lease) -> None:
         """Durable before it counts: a crash leaves a lease too many, never one too few."""
@@ -239,7 +244,7 @@ class Actuator:
 
     def _forget(self, lease: Lease) -> None:
         self._leases.pop(lease.capability)
-        self._answered.pop(lease.capability, None)
+        self._answers.pop(lease.capability, None)
         self._store.drop_lease(lease.capability)
 
     def _know_ours(self, knob: Knob, held: Sample) -> None:
@@ -253,9 +258,9 @@ class Actuator:
     def _turned_by_another(self, knob: Knob, lease: Lease, held: Sample) -> bool:
         if not is_stored(knob):
             return False
-        if _near(held.value, lease.written, knob):
+        if near(held.value, lease.written, knob):
             self._know_ours(knob, held)  # a slow device, or a write that came late
-        return not _ours(held, lease, knob)
+        return not ours(held, lease, knob)
 
     def _yield_to_other(self, lease: Lease, held: Sample) -> None:
         log.warning(
@@ -277,45 +282,46 @@ class Actuator:
             return
         if lease.original is None:
             if knob.release_value is not None:
-                self._note(_Move(knob, knob.release_value, Purpose.HAND_BACK, at))
+                self._note(Move(knob, knob.release_value, Purpose.HAND_BACK, at))
                 await self._pump.write(lease.capability, knob.release_value)
             return
         held = await self._pump.read_back(lease.capability)
         if isinstance(held, Absent):
             raise TransientError(f"its present value is unknown: {held.reason}")
-        if _is(held, lease.original):
+        if exactly(held, lease.original):
             return
-        if not _ours(held, lease, knob):
-            if _settles(knob, lease.written_at, at):
+        if not ours(held, lease, knob):
+            if settles(knob, lease.written_at, at):
                 raise TransientError(f"it shows {held.value:g} while our last write settles")
             log.warning(
                 "%s holds %g, not our %g: the owner's change stands",
                 lease.capability, held.value, lease.written,
             )  # fmt: skip
             return
-        await self._restore(_Move(knob, lease.original, Purpose.HAND_BACK, at))
+        await self._restore(Move(knob, lease.original, Purpose.HAND_BACK, at))
 
-    async def _restore(self, move: _Move) -> None:
+    async def _restore(self, move: Move) -> None:
         """Write the owner's value; believed only when it has been read back."""
         knob, value = move.knob, move.value
-        tries = self._ledger.tries(knob, value, Purpose.HAND_BACK)
-        if tries.count and tries.age_s < knob.settle_s:
-            raise TransientError(f"the owner's {value:g} is written and settles")
-        if tries.count >= TRIES and tries.age_s < RESTORE_PAUSE_S:
-            raise TransientError(
-                f"the owner's {value:g} was written {tries.count} times and did not take; "
-                "the next try is within the hour"
-            )
+        last = self._answers.get(knob.capability)
+        if last is not None and same(last, move):
+            if self._ledger.now_s - last.at_s < knob.settle_s:
+                raise TransientError(f"the owner's {value:g} is written and settles")
+            if self._in_vain(move, pause_s=RESTORE_PAUSE_S):
+                raise TransientError(
+                    f"the owner's {value:g} was written {last.count} times and did not take; "
+                    "the next try is within the hour"
+                )
         self._note(move)
-        await self._pump.write(knob.capability, value)
+        await self._send(move)
         after = await self._pump.read_back(knob.capability)
-        if isinstance(after, Absent) or not _is(after, value):
+        if isinstance(after, Absent) or not exactly(after, value):
             raise TransientError(f"wrote the owner's {value:g}, read back {after}")
         log.info("%s restored to the owner's %g", knob.capability, value)
 
-    def _note(self, move: _Move) -> None:
+    def _note(self, move: Move) -> None:
         if weekly_budget(move.knob) is not None:
-            self._ledger.note(_intent(move))
+            self._ledger.note(move)
 
 
 async def let_go(actuator: Actuator, clock: Clock) -> bool:
@@ -327,55 +333,3 @@ async def let_go(actuator: Actuator, clock: Clock) -> bool:
         return False
     await clock.sleep_until(clock.now() + timedelta(seconds=settle_s))
     return await actuator.hand_back(clock.now())
-
-
-def _intent(move: _Move) -> Intent:
-    return Intent(
-        point=move.knob.point,
-        capability=move.knob.capability,
-        value=move.value,
-        purpose=move.purpose,
-        at=move.at,
-    )
-
-
-def _announced(move: _Move, lease: Lease | None, held: Sample | Absent) -> Lease:
-    """The lease to commit before the value is written."""
-    stored = is_stored(move.knob)
-    before = held.value if stored and isinstance(held, Sample) else None
-    if lease is None:
-        return Lease(move.knob.capability, before, move.value, before, move.at, move.at)
-    return replace(lease, written=move.value, written_before=before, written_at=move.at)
-
-
-def _due(move: _Move, lease: Lease, *, lost: bool) -> bool:
-    """Whether to write: another value, one that the device does not hold, or one about to lapse."""
-    knob = move.knob
-    age_s = (move.at - lease.written_at).total_seconds()
-    if lost or abs(move.value - lease.written) >= knob.resolution * 0.99:
-        return age_s >= knob.minimum_interval_s
-    return knob.lapse_s is not None and age_s >= knob.lapse_s / 2
-
-
-def _lost(knob: Knob, lease: Lease, held: Sample | Absent) -> bool:
-    return isinstance(held, Sample) and not _near(held.value, lease.written, knob)
-
-
-def _settles(knob: Knob, written_at: datetime, at: datetime) -> bool:
-    """Whether a read-back says nothing yet."""
-    return 0.0 <= (at - written_at).total_seconds() < knob.settle_s
-
-
-def _ours(held: Sample, lease: Lease, knob: Knob) -> bool:
-    """Whether the register holds a value that we put there, or never came to replace."""
-    candidates = (lease.written, lease.written_before)
-    return any(value is not None and _near(held.value, value, knob) for value in candidates)
-
-
-def _near(held: float, value: float, knob: Knob) -> bool:
-    """Equal up to the register's rounding, and a float's."""
-    return abs(held - value) <= knob.resolution * 0.501
-
-
-def _is(held: Sample, value: float) -> bool:
-    return abs(held.value - value) < 1e-6

@@ -8,7 +8,7 @@ heatherd has lived through, not by the clock: a clock that jumps neither grants 
 import logging
 import math
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -112,23 +112,14 @@ class Lived:
 _LIVED = TypeAdapter(Lived)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Intent:
-    """One write that is about to be made."""
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One knob on its way to a value."""
 
-    point: str
-    capability: Capability
+    knob: Knob
     value: float
     purpose: Purpose
     at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Tries:
-    """How often in a row one value was written for one purpose, and how long ago the last was."""
-
-    count: int
-    age_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,23 +161,23 @@ class Ledger:
         if leapt or self._lived.total_s - self._saved_s >= LEAP_S:
             self._save_time()
 
-    def commit(self, intent: Intent) -> None:
+    def commit(self, move: Move) -> None:
         """Count a write durably before it is made. Raises `StoreError`: then it must not be."""
-        row = self._row(intent)
+        row = self._row(move)
         try:
             self._db.execute(_INSERT, row)
         except sqlite3.Error as error:
             raise StoreError(f"the write cannot be counted: {error}") from error
-        self._fold(intent.point)
+        self._fold(move.knob.point)
         self._save_time()
 
-    def note(self, intent: Intent) -> None:
+    def note(self, move: Move) -> None:
         """Count a write that is made in any case, on a bad disk in memory until it is back."""
         try:
-            self.commit(intent)
+            self.commit(move)
         except StoreError as error:
-            log.error("%s of %s: %s", intent.purpose, intent.capability, error)
-            self._unsaved.append(self._row(intent))
+            log.error("%s of %s: %s", move.purpose, move.knob.capability, error)
+            self._unsaved.append(self._row(move))
 
     def writes_left(self, knob: Knob) -> float | None:
         """What is left of the planner's budget; None: it has none. Raises `StoreError`."""
@@ -204,20 +195,16 @@ class Ledger:
             return timedelta(seconds=WEEK_S) if budget >= 1.0 else None
         return timedelta(seconds=spent_s[must_leave - 1] + WEEK_S - self._lived.total_s)
 
-    def tries(self, knob: Knob, value: float, purpose: Purpose) -> Tries:
-        """The newest writes to the register, as far as they were all this one."""
-        count, age_s = 0, math.inf
-        for lived_s, held, why in self._newest(knob.point):
-            if why is not purpose or abs(held - value) > knob.resolution * 0.501:
-                break
-            count += 1
-            age_s = min(age_s, self._now_s - lived_s)
-        return Tries(count, age_s)
+    @property
+    def now_s(self) -> float:
+        """Now for intervals, where a leap counts at once: mistaken, it costs one interval."""
+        return self._lived.total_s + self._lived.doubtful_s
 
     def since_last_s(self, knob: Knob, purpose: Purpose) -> float:
-        """How long ago the register was last written for this purpose."""
-        ages_s = (self._now_s - s for s, _, why in self._newest(knob.point) if why is purpose)
-        return min(ages_s, default=math.inf)
+        """How long ago the register was last written for this purpose. Raises `StoreError`."""
+        query = "SELECT max(lived_s) FROM intent WHERE point = ? AND purpose = ?"
+        ((last_s,),) = self._rows(query, knob.point, purpose.value)
+        return math.inf if last_s is None else self.now_s - float(last_s)
 
     def registers(self) -> list[RegisterWear]:
         """Every register that was ever written. Raises `StoreError`."""
@@ -235,15 +222,11 @@ class Ledger:
 
     # ---- inside ---
 
-    @property
-    def _now_s(self) -> float:
-        """Now for intervals, where a leap counts at once: mistaken, it costs one interval."""
-        return self._lived.total_s + self._lived.doubtful_s
-
-    def _row(self, intent: Intent) -> tuple[Any, ...]:
+    def _row(self, move: Move) -> tuple[Any, ...]:
+        knob = move.knob
         return (
-            intent.point, intent.capability.value, intent.at.isoformat(), self._lived.total_s,
-            intent.value, intent.purpose.value,
+            knob.point, knob.capability.value, move.at.isoformat(), self._lived.total_s,
+            move.value, move.purpose.value,
         )  # fmt: skip
 
     def _save_late(self) -> None:
@@ -280,20 +263,7 @@ class Ledger:
         since_s = self._lived.total_s - WEEK_S
         query = "SELECT lived_s, purpose FROM intent WHERE point = ? AND lived_s > ?"
         saved = [(float(s), Purpose(why)) for s, why in self._rows(query, point, since_s)]
-        return saved + [(s, why) for s, _, why in _parsed(self._unsaved, point) if s > since_s]
-
-    def _newest(self, point: str) -> list[tuple[float, float, Purpose]]:
-        """Time lived, value and purpose of the newest writes; on a bad disk those in memory."""
-        query = (
-            "SELECT point, capability, at, lived_s, value, purpose FROM intent WHERE point = ? "
-            "ORDER BY number DESC LIMIT 50"
-        )
-        try:
-            rows = self._rows(query, point)
-        except StoreError as error:
-            log.error("%s", error)
-            rows = []
-        return [*reversed(_parsed(self._unsaved, point)), *_parsed(rows, point)]
+        return saved + [(row[3], Purpose(row[5])) for row in self._unsaved if row[0] == point]
 
     def _with_week(self, wear: RegisterWear) -> RegisterWear:
         week = self._week(wear.point)
@@ -325,7 +295,3 @@ class Ledger:
     def _save_time(self) -> None:
         self._saved_s = self._lived.total_s
         self._store.save_text("lived", _LIVED.dump_json(self._lived).decode())
-
-
-def _parsed(rows: Iterable[Sequence[Any]], point: str) -> list[tuple[float, float, Purpose]]:
-    return [(row[3], row[4], Purpose(row[5])) for row in rows if row[0] == point]
