@@ -32,6 +32,7 @@ class RunSpec:
     seed: int
     strategy: str  # "mpc" or "heating-curve"
     profile: str = "generic_modbus"
+    knob: str = "auto"  # how heat is steered, as in [heat_pump]
     curve: Curve | None = None  # None: as tuned for the house, or as the installer left it
     room_c: float = 21.0
     band_k: float = 1.0
@@ -73,6 +74,7 @@ def house_config(
         "heat_pump": {
             **device,
             "profile": spec.profile,
+            "knob": spec.knob,
             "unit": PUMP_UNIT,
             "source": owner.source,
             "flow_max_c": owner.flow_max_c,

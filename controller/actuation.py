@@ -8,17 +8,30 @@ from controller.snapshot import Snapshot
 from drivers.api import Capability, Knob, OperatingState, Signal, WriteClass
 from mpc.building import Emitter, flow_for_heat
 
-PREFERRED = (Capability.FLOW_SETPOINT, Capability.CURVE_OFFSET, Capability.ROOM_SETPOINT)
+DIRECT = frozenset({Capability.FLOW_SETPOINT, Capability.RETURN_SETPOINT})
+"""Knobs that say how much heat, in place of the pump's own control."""
+
+LIMITS = frozenset({Capability.POWER_LIMIT, Capability.COMPRESSOR_LIMIT, Capability.ON_OFF})
+"""Knobs that can only hold the pump back."""
+
+PREFERRED = (
+    Capability.FLOW_SETPOINT,
+    Capability.RETURN_SETPOINT,
+    Capability.CURVE_OFFSET,
+    Capability.ROOM_SETPOINT,
+    Capability.SG_READY,
+    Capability.VIRTUAL_OUTDOOR,
+    Capability.POWER_LIMIT,
+    Capability.COMPRESSOR_LIMIT,
+    Capability.ON_OFF,
+)
 """Knobs for heat, the finest first."""
 
 DIRECT_RANGE_K = 10.0
 """How far the flow may lead or lag the one that the emitters need at rest."""
 
-OFFSET_DEAD_STEPS = 1.0
-"""A curve offset is a stored setting: it is moved only when it is wrong by a whole step or more."""
-
-ROOM_RUN_C = 23.0
-"""A room set-point that makes a pump run; it is fixed, because a stored setting wears."""
+NORMAL_STATE = 2.0
+"""SG Ready: the pump does as it would by itself."""
 
 
 def choose_knob(knobs: Mapping[Capability, Knob], wish: Capability | None) -> Knob | None:
@@ -40,29 +53,12 @@ class HeatPath:
     settled: bool  # the pump has heated long enough for its return to tell the emitters' state
 
 
-def heat_setting(
-    knob: Knob, heat_w: float, *, path: HeatPath, snapshot: Snapshot, current: float | None
-) -> float | None:
-    """The knob's value that should make the pump give `heat_w`; None if it cannot be told.
-
-    `current` is what the knob holds now: an offset is relative to the curve the pump shows with it.
-    """
+def heat_setting(knob: Knob, heat_w: float, *, path: HeatPath, snapshot: Snapshot) -> float:
+    """The value of a direct knob that should make the pump give `heat_w`."""
     flow_c = _flow_c(heat_w, path, snapshot)
-    match knob.capability:
-        case Capability.FLOW_SETPOINT:
-            return in_range(knob, flow_c)
-        case Capability.CURVE_OFFSET:
-            aim_c = snapshot.value(Signal.FLOW_SETPOINT_C)
-            if aim_c is None or current is None:
-                return None
-            wanted = current + (flow_c - aim_c)
-            if abs(wanted - current) < OFFSET_DEAD_STEPS * knob.resolution:
-                return current
-            return in_range(knob, wanted)
-        case Capability.ROOM_SETPOINT:
-            return in_range(knob, ROOM_RUN_C)
-        case _:
-            return None
+    if knob.capability is Capability.RETURN_SETPOINT:
+        return in_range(knob, flow_c - heat_w / path.water_w_per_k)
+    return in_range(knob, flow_c)
 
 
 def _flow_c(heat_w: float, path: HeatPath, snapshot: Snapshot) -> float:
@@ -82,12 +78,32 @@ def _flow_c(heat_w: float, path: HeatPath, snapshot: Snapshot) -> float:
 
 def rest_setting(knob: Knob) -> float:
     """The knob's value that asks for as little heat as it can."""
-    return in_range(knob, knob.minimum)
+    low, high = span(knob)
+    return in_range(knob, high if knob.capability is Capability.VIRTUAL_OUTDOOR else low)
+
+
+def warm_setting(knob: Knob) -> float:
+    """The knob's value that asks for all the heat there is."""
+    low, high = span(knob)
+    return in_range(knob, low if knob.capability is Capability.VIRTUAL_OUTDOOR else high)
+
+
+def let_run_setting(knob: Knob) -> float | None:
+    """The value that does not stop a running pump; None where the pump's own control sees to it."""
+    if knob.capability is Capability.SG_READY:
+        return NORMAL_STATE
+    return warm_setting(knob) if knob.capability in LIMITS else None
+
+
+def span(knob: Knob) -> tuple[float, float]:
+    """What may be written and could be lived with for ever."""
+    low = max(knob.minimum, -math.inf if knob.safe_minimum is None else knob.safe_minimum)
+    high = min(knob.maximum, math.inf if knob.safe_maximum is None else knob.safe_maximum)
+    return low, high
 
 
 def in_range(knob: Knob, value: float) -> float:
     """Clip to what may be written and could be lived with for ever, then to the knob's steps."""
-    low = max(knob.minimum, -math.inf if knob.safe_minimum is None else knob.safe_minimum)
-    high = min(knob.maximum, math.inf if knob.safe_maximum is None else knob.safe_maximum)
+    low, high = span(knob)
     steps = round((min(max(value, low), high) - low) / knob.resolution)
     return min(round(low + steps * knob.resolution, 6), high)

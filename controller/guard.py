@@ -11,10 +11,16 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TypeAlias
 
+from controller.actuation import DIRECT, NORMAL_STATE
 from controller.snapshot import Snapshot
 from drivers.api import Capability, Knob, OperatingState, Signal
 
 Settings: TypeAlias = Mapping[Capability, float]
+
+BLOCK_STATE = 1.0
+BLOCK_SPAN_S, DAY_S = 3600.0, 86400.0
+"""SG Ready allows a block of two hours a day. One hour at a time that comes back over a day keeps
+any 24 hours within that; a new block waits until half of it is back."""
 
 
 class Purpose(StrEnum):
@@ -70,6 +76,8 @@ class Memory:
     compressor_on: bool | None = None
     since: datetime | None = None  # of its last change that was seen, or of the first look at it
     settings: Settings | None = None
+    blocked_s: float = 0.0  # SG Ready block used up lately
+    seen_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,10 +136,21 @@ def remember(memory: Memory, snapshot: Snapshot) -> Memory:
     The first look counts as a change: a controller that has just started cannot know how long the
     compressor has run or rested, and must not cut that short.
     """
+    seen = replace(memory, blocked_s=_blocked_s(memory, snapshot.at), seen_at=snapshot.at)
     on = snapshot.compressor_on
     if on is None or on == memory.compressor_on:
-        return memory
-    return replace(memory, compressor_on=on, since=snapshot.at)
+        return seen
+    return replace(seen, compressor_on=on, since=snapshot.at)
+
+
+def _blocked_s(memory: Memory, at: datetime) -> float:
+    """Blocked time, given back over a day."""
+    if memory.seen_at is None:
+        return memory.blocked_s
+    passed_s = max((at - memory.seen_at).total_seconds(), 0.0)
+    if memory.settings is not None and memory.settings.get(Capability.SG_READY) == BLOCK_STATE:
+        return memory.blocked_s + passed_s
+    return max(memory.blocked_s - passed_s * BLOCK_SPAN_S / DAY_S, 0.0)
 
 
 def judge(wanted: Wanted, snapshot: Snapshot, memory: Memory, limits: Limits) -> Verdict:
@@ -167,6 +186,16 @@ def _must_be_known(signal: Signal, otherwise: str) -> Rule:
     return rule
 
 
+def _flow_must_be_known(draft: Draft, situation: Situation) -> Draft:
+    """A silent pump is asked nothing. One that never shows its flow can still be nudged."""
+    snapshot, knob = situation.snapshot, situation.limits.knob
+    needed = knob is not None and knob.capability in DIRECT
+    missing = snapshot.why_missing(Signal.FLOW_C)
+    if missing is None or not (needed or Signal.FLOW_C in snapshot.signals):
+        return draft
+    return draft.because(f"the pump's flow temperature is unknown: {missing}", refused=True)
+
+
 def _alarm_frees_the_pump(draft: Draft, situation: Situation) -> Draft:
     alarm = situation.snapshot.value(Signal.ALARM)
     if alarm is None or alarm == 0.0:
@@ -177,7 +206,7 @@ def _alarm_frees_the_pump(draft: Draft, situation: Situation) -> Draft:
 def _not_too_warm(draft: Draft, situation: Situation) -> Draft:
     room_c = situation.snapshot.value(Signal.ROOM_C)
     limits = situation.limits
-    if room_c is None or room_c < limits.room_max_c or draft.run is not True:
+    if room_c is None or room_c < limits.room_max_c or draft.run is False:
         return draft
     return draft.because(
         f"room {room_c:.1f} °C is at its limit of {limits.room_max_c:.1f} °C",
@@ -259,7 +288,7 @@ def _within_the_knob(draft: Draft, situation: Situation) -> Draft:
     value = draft.settings[knob.capability]
     low = knob.minimum if knob.safe_minimum is None else max(knob.minimum, knob.safe_minimum)
     high = knob.maximum if knob.safe_maximum is None else min(knob.maximum, knob.safe_maximum)
-    if knob.capability is Capability.FLOW_SETPOINT:
+    if knob.capability in DIRECT:
         high = min(high, situation.limits.flow_max_c)
     if low > high:
         return draft.because(
@@ -271,6 +300,21 @@ def _within_the_knob(draft: Draft, situation: Situation) -> Draft:
     return draft.because(
         f"{knob.capability} {value:g} is outside {low:g} to {high:g}",
         settings={**draft.settings, knob.capability: bounded},
+    )
+
+
+def _block_has_an_end(draft: Draft, situation: Situation) -> Draft:
+    """No pump stays blocked for longer than SG Ready allows."""
+    if draft.settings.get(Capability.SG_READY) != BLOCK_STATE:
+        return draft
+    before = situation.memory.settings
+    blocking = before is not None and before.get(Capability.SG_READY) == BLOCK_STATE
+    allowed_s = BLOCK_SPAN_S if blocking else BLOCK_SPAN_S / 2.0
+    if situation.memory.blocked_s < allowed_s:
+        return draft
+    return draft.because(
+        f"the pump has been blocked for {situation.memory.blocked_s / 60:.0f} min",
+        settings={**draft.settings, Capability.SG_READY: NORMAL_STATE},
     )
 
 
@@ -286,7 +330,7 @@ def _for_safety(limits: Limits) -> Mapping[Capability, Purpose]:
 
 RULES: tuple[Rule, ...] = (
     _only_numbers,
-    _must_be_known(Signal.FLOW_C, "the pump's flow temperature is unknown"),
+    _flow_must_be_known,
     _alarm_frees_the_pump,
     _must_be_known(Signal.ROOM_C, "no room temperature"),
     _not_too_warm,
@@ -295,6 +339,7 @@ RULES: tuple[Rule, ...] = (
     _frost_comes_first,
     _flow_within_limits,
     _power_within_limits,
+    _block_has_an_end,
     _within_the_knob,
 )
 """In this order: may we act at all, comfort and compressor, frost, then the hard bounds."""

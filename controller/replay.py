@@ -129,6 +129,7 @@ def _step(
         belief=belief,
         memory=memory,
         current=record.current,
+        writes_left=record.writes_left,
         released=record.released,
     )
     verdict = stages.guard(

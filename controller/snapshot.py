@@ -58,8 +58,8 @@ class Snapshot:
 
     @property
     def compressor_on(self) -> bool | None:
-        """Whether the compressor runs: by its frequency, else by electric power, else by what the
-        pump says it is doing."""
+        """Whether the compressor runs: by its frequency, else by the pump's electric power, else by
+        what it says it is doing, else by the meter's power."""
         hz = self.value(Signal.COMPRESSOR_HZ)
         if hz is not None:
             return hz > 0.0
@@ -68,7 +68,8 @@ class Snapshot:
             return power_w > RUNNING_POWER_W
         state = self.operating_state
         if state is None or state is OperatingState.OTHER:
-            return None
+            meter_w = self.value(Signal.METER_POWER_W)
+            return None if meter_w is None else meter_w > RUNNING_POWER_W
         return state is not OperatingState.OFF
 
 

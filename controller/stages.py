@@ -69,6 +69,7 @@ class Stages:
         belief: Belief,
         memory: Memory,
         current: float | None,
+        writes_left: float | None,
         released: bool,
     ) -> Wanted:
         """What to ask of the pump; nothing while the owner has released it."""
@@ -84,6 +85,7 @@ class Stages:
             model=self.model,
             machine=self.machine,
             current=current,
+            writes_left=writes_left,
         )
 
     def guard(

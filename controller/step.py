@@ -4,12 +4,22 @@ import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from controller.actuation import HeatPath, heat_setting, in_range, rest_setting
+from controller.actuation import (
+    DIRECT,
+    LIMITS,
+    HeatPath,
+    heat_setting,
+    in_range,
+    let_run_setting,
+    rest_setting,
+    warm_setting,
+)
 from controller.config import HouseConfig
 from controller.estimate import STANDARD_WINTER_C, Belief, delivered_heat_w, emitter_now
 from controller.guard import Limits, Memory, Wanted
 from controller.model import HouseModel
 from controller.snapshot import Snapshot
+from controller.steering import limit_setting, shift_setting
 from controller.wishes import Target
 from drivers.api import Capability, Knob, OperatingState, Signal
 from mpc.building import flow_for_heat
@@ -88,33 +98,56 @@ def decide(
     model: HouseModel,
     machine: Machine,
     current: float | None,
+    writes_left: float | None = None,
 ) -> Wanted:
     """Follow the plan's heat for this instant with the pump's knob.
 
-    `current` is the knob's value last read back. Without a plan, a knob or a known room the answer
-    is to ask nothing, which leaves the pump to its own curve.
+    `current` is the knob's value last read back, `writes_left` what the planner may still write of
+    it this week. Without a plan, a knob or a known room the answer is to ask nothing, which leaves
+    the pump to its own curve.
     """
-    if machine.knob is None:
+    knob = machine.knob
+    if knob is None:
         return _nothing("the pump has no knob for heat")
     if plan is None or (heat_w := planned_heat_w(plan, snapshot.at)) is None:
         return _nothing("there is no plan for now")
+    if knob.capability in DIRECT | LIMITS:
+        return _run_or_rest(
+            knob, heat_w, plan, belief=belief, memory=memory, model=model, machine=machine,
+            snapshot=snapshot,
+        )  # fmt: skip
+    value = shift_setting(
+        knob, plan, belief=belief, model=model, snapshot=snapshot, current=current,
+        writes_left=writes_left,
+    )  # fmt: skip
+    if value is None:
+        return _nothing("it cannot be told what the pump would do by itself")
+    return Wanted({knob.capability: value}, None, heat_w, plan.source, "shift")
+
+
+def _run_or_rest(
+    knob: Knob,
+    heat_w: float,
+    plan: Plan,
+    *,
+    belief: Belief,
+    memory: Memory,
+    model: HouseModel,
+    machine: Machine,
+    snapshot: Snapshot,
+) -> Wanted:
+    """A pump gives its lowest heat or none: heat below that becomes runs and rests."""
     least_w = lowest_heat_w(snapshot, model, machine)
     running = memory.compressor_on is True
     soon_w = max(heat_w, mean_heat_w(plan, snapshot.at, LOOK_S)) if running else heat_w
-    run = soon_w >= least_w * (KEEP_FRAC if running else START_FRAC)
-    knob = machine.knob
-    if not run:
+    if soon_w < least_w * (KEEP_FRAC if running else START_FRAC):
         return Wanted({knob.capability: rest_setting(knob)}, False, heat_w, plan.source, "rest")
     asked_w = max(heat_w / belief.heating_share_frac, least_w)
-    value = heat_setting(
-        knob,
-        asked_w,
-        path=_heat_path(belief, model, memory, snapshot.at),
-        snapshot=snapshot,
-        current=current,
-    )
-    if value is None:
-        return _nothing("the pump does not show what its curve asks for")
+    if knob.capability in LIMITS:
+        value = limit_setting(knob, asked_w, plan, model=model, snapshot=snapshot)
+        return Wanted({knob.capability: value}, True, heat_w, plan.source, "heat")
+    path = _heat_path(belief, model, memory, snapshot.at)
+    value = heat_setting(knob, asked_w, path=path, snapshot=snapshot)
     if running and knob.capability is Capability.FLOW_SETPOINT:
         given_w = delivered_heat_w(snapshot, model)
         if given_w is not None and given_w <= SLOWED_DOWN_FRAC * asked_w:
@@ -179,19 +212,19 @@ def limits(
 def _run_value(
     knob: Knob, snapshot: Snapshot, *, belief: Belief, model: HouseModel, machine: Machine
 ) -> float | None:
-    if knob.capability is not Capability.FLOW_SETPOINT:
-        return None  # a pump on its own curve keeps its own minimum run time
+    if knob.capability not in DIRECT:
+        return let_run_setting(knob)
     least_w = lowest_heat_w(snapshot, model, machine)
     room_c = belief.estimate.state_c[0]
     flow_c = float(flow_for_heat(emitter_now(belief, model), least_w, room_c, _floor_c(belief)))
+    if knob.capability is Capability.RETURN_SETPOINT:
+        flow_c -= least_w / belief.water_w_per_k
     return min(max(flow_c, knob.minimum), machine.flow_max_c, knob.maximum)
 
 
 def _frost_value(knob: Knob, machine: Machine) -> float:
-    top = knob.maximum if knob.safe_maximum is None else min(knob.maximum, knob.safe_maximum)
-    if knob.capability is Capability.FLOW_SETPOINT:
-        return min(top, machine.flow_max_c)
-    return top
+    value = warm_setting(knob)
+    return min(value, machine.flow_max_c) if knob.capability in DIRECT else value
 
 
 def _floor_c(belief: Belief) -> float | None:

@@ -81,6 +81,7 @@ class Plan:
     high_c: Trajectory
     cost: float  # of the energy over the horizon, in the horizon's currency
     discomfort_kh: float
+    outdoor_c: Trajectory = ()  # as it was forecast; empty in plans of earlier versions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -113,6 +113,7 @@ def plan_from_heat(request: PlanRequest, house: House, heat_w: FloatArray, *, so
         high_c=comfort.high_c,
         cost=energy_cost(tuple(power.tolist()), horizon.price_per_kwh, horizon.step_s),
         discomfort_kh=outside_kh(room, (comfort.low_c, comfort.high_c), horizon.step_s),
+        outdoor_c=horizon.outdoor_c,
     )
 
 

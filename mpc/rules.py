@@ -57,6 +57,7 @@ def shifted(plan: Plan, now: datetime) -> Plan | None:
         price_known=plan.price_known[left],
         low_c=plan.low_c[left],
         high_c=plan.high_c[left],
+        outdoor_c=plan.outdoor_c[left],
     )
     return replace(
         cut,

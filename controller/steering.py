@@ -1,0 +1,260 @@
+"""Steering a pump that keeps its own control: by shifting what it aims at, or by holding it back.
+
+A curve offset, a room set-point or an SG Ready state says "more" or "less" than the pump would do
+by itself; a power limit says only "less". What the pump would do is the plan's mean heat of a day
+and the house's losses around it. Which level to hold is chosen for all the hours the plan reaches
+at once, with as few changes as the knob's memory or contacts allow. Pure.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import numpy as np
+
+from controller.actuation import LIMITS, in_range, span
+from controller.estimate import Belief, emitter_now
+from controller.model import HouseModel
+from controller.snapshot import Snapshot
+from drivers.api import Capability, Knob, Signal, WriteClass
+from mpc.arrays import FloatArray
+from mpc.building import flow_for_heat, heat_for_flow, total_loss_w_per_k
+from mpc.heat_pump import capacity_w, cop, part_load_gain, source_for
+from mpc.plan import Plan
+from mpc.staircase import level_now
+
+HOUR = timedelta(hours=1)
+DAY_HOURS = 24
+
+ROOM_INFLUENCE_K_PER_K = 3.0
+"""Flow temperature that a kelvin of room set-point is worth: makers' room influence is 2 to 5."""
+
+SG_SHIFT_K: Mapping[int, float] = {2: 0.0, 3: 3.0, 4: 5.0}
+"""Flow temperature that an SG Ready state is taken to be worth; state 1 stops the compressor."""
+
+CAUTIOUS_HOURS = 24.0
+CAUTIOUS_K = 2.0
+"""While the house has been watched for less than a day the flow is shifted by this at most."""
+
+STORED_CHANGE_PRICE, FREE_CHANGE_PRICE = 4.0, 1.0
+"""What a change must spare, in K²h of flow: a wrong kelvin for four hours, or for one."""
+
+FREE_CHANGES = 24
+PACE = 1.5
+"""A stored knob may use this times its even share of what is left of the weekly budget: as the
+budget is a sliding one, less gets used as less is left."""
+
+WEEK_HOURS = 168.0
+HOLD_BACK_FRAC = 0.85
+"""A plan with at least this share of what the pump would do by itself does not hold it back."""
+
+LIMIT_MARGIN_FRAC = 1.1
+MILD_FLOW_C = 35.0
+MILD_OUTDOOR_C = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ahead:
+    """The coming hours, counted from now: one number each."""
+
+    wanted_w: FloatArray  # heat of the plan
+    own_w: FloatArray  # heat the pump would give by itself
+    room_c: FloatArray
+
+
+def ahead(plan: Plan, at: datetime, model: HouseModel) -> Ahead | None:
+    """The plan by hours from `at` on; None when it reaches less than an hour."""
+    hours = math.floor((plan.starts_at - at).total_seconds() / 3600.0 + len(plan.heat_w)
+                       * plan.step_s / 3600.0)  # fmt: skip
+    if hours < 1:
+        return None
+    wanted_w = _hourly(plan.heat_w, plan, at, hours)
+    mean_w = _day_mean(wanted_w)
+    if plan.outdoor_c:
+        outdoor_c = _hourly(plan.outdoor_c, plan, at, hours)
+        colder_k = _day_mean(outdoor_c) - outdoor_c
+    else:
+        colder_k = np.zeros(hours)
+    own_w = np.maximum(mean_w + total_loss_w_per_k(model.building) * colder_k, 0.0)
+    return Ahead(wanted_w=wanted_w, own_w=own_w, room_c=_hourly(plan.room_c, plan, at, hours))
+
+
+def shift_setting(
+    knob: Knob,
+    plan: Plan,
+    *,
+    belief: Belief,
+    model: HouseModel,
+    snapshot: Snapshot,
+    current: float | None,
+    writes_left: float | None,
+) -> float | None:
+    """The value of a knob that shifts the pump's own control; None if it cannot be told.
+
+    `current` is what the knob holds now, `writes_left` how often the planner may still write it
+    this week (None: no limit).
+    """
+    coming = ahead(plan, snapshot.at, model)
+    if coming is None or (_stored(knob) and current is None):
+        return None
+    worth_w = _watts_per_flow_k(belief, model, float(coming.own_w.mean()))
+    base = _base(knob, coming, belief=belief, model=model, snapshot=snapshot, current=current)
+    if base is None:
+        return None
+    levels = _levels(knob, base, cautious=belief.known_for_s < CAUTIOUS_HOURS * 3600.0)
+    shifts_k = _shifts_k(knob, levels, coming, base)
+    heat_w = np.maximum(coming.own_w[:, None] + worth_w * shifts_k, 0.0)
+    if knob.capability is Capability.SG_READY:
+        heat_w[:, levels == 1] = 0.0
+    misfit = ((heat_w - coming.wanted_w[:, None]) / worth_w) ** 2
+    held = None if current is None else int(np.abs(levels - current).argmin())
+    chosen = level_now(
+        misfit,
+        held=held,
+        changes=_changes(writes_left, len(misfit)),
+        change_price=STORED_CHANGE_PRICE if _stored(knob) else FREE_CHANGE_PRICE,
+    )
+    if chosen == held and _stored(knob):
+        return current
+    return in_range(knob, float(levels[chosen]))
+
+
+def limit_setting(
+    knob: Knob, heat_w: float, plan: Plan, *, model: HouseModel, snapshot: Snapshot
+) -> float:
+    """The value of a knob that only holds back: free where the plan wants as much as the pump."""
+    low, high = span(knob)
+    coming = ahead(plan, snapshot.at, model)
+    if coming is None or heat_w >= HOLD_BACK_FRAC * float(coming.own_w[0]):
+        return in_range(knob, high)
+    outdoor_c, flow_c = snapshot.value(Signal.OUTDOOR_C), snapshot.value(Signal.FLOW_C)
+    warm_c = MILD_FLOW_C if flow_c is None else max(flow_c, MILD_FLOW_C - 10.0)
+    source_c = source_for(model.heat_pump, MILD_OUTDOOR_C if outdoor_c is None else outdoor_c)
+    load_frac = heat_w / float(capacity_w(model.heat_pump, source_c, warm_c))
+    match knob.capability:
+        case Capability.POWER_LIMIT:
+            gain = float(part_load_gain(source_c, warm_c, load_frac))
+            power_w = heat_w / (float(cop(model.heat_pump, source_c, warm_c)) * gain)
+            wanted = LIMIT_MARGIN_FRAC * power_w + model.heat_pump.standby_w
+        case Capability.COMPRESSOR_LIMIT:
+            wanted = LIMIT_MARGIN_FRAC * load_frac
+        case _:
+            wanted = high  # on or off: it runs
+    return in_range(knob, min(max(wanted, low), high))
+
+
+def can_follow(knob: Knob) -> str:
+    """How well this knob can follow a plan, in words for people."""
+    pace = f", changed at most every {knob.minimum_interval_s / 60:.0f} min"
+    pace = pace if knob.minimum_interval_s > 0 else ""
+    wear = ", few changes a week" if _stored(knob) else ""
+    delay = f", acts after {knob.latency_s / 60:.0f} min" if knob.latency_s > 0 else ""
+    if knob.capability in LIMITS:
+        how = "can hold the pump back, never ask for more"
+    elif knob.capability is Capability.SG_READY:
+        how = f"{knob.maximum - knob.minimum + 1:.0f} states: less, as usual, more"
+    elif knob.capability in (Capability.FLOW_SETPOINT, Capability.RETURN_SETPOINT):
+        how = f"follows the plan in steps of {knob.resolution:g} K of water temperature"
+    else:
+        how = f"shifts the pump's own control in steps of {knob.resolution:g}"
+    return f"{how}{pace}{wear}{delay}"
+
+
+def _base(
+    knob: Knob,
+    coming: Ahead,
+    *,
+    belief: Belief,
+    model: HouseModel,
+    snapshot: Snapshot,
+    current: float | None,
+) -> float | None:
+    """The knob's value at which the pump gives its own heat."""
+    if knob.capability is Capability.SG_READY:
+        return 2.0
+    if knob.capability is Capability.ROOM_SETPOINT:
+        return float(coming.room_c[0])
+    aim_c = snapshot.value(Signal.FLOW_SETPOINT_C)
+    if knob.capability is Capability.VIRTUAL_OUTDOOR:
+        return snapshot.value(Signal.OUTDOOR_C)
+    if aim_c is None or current is None:
+        return None
+    needed_c = _flow_c(belief, model, float(coming.own_w[0]))
+    return current + (needed_c - aim_c)
+
+
+def _levels(knob: Knob, base: float, *, cautious: bool) -> FloatArray:
+    """The values worth considering: every step of the knob that a house can live with."""
+    low, high = span(knob)
+    count = round((high - low) / knob.resolution)
+    stride = max(1, count // 40)  # tenths of a kelvin are finer than the plan
+    levels = low + knob.resolution * np.arange(0, count + 1, stride, dtype=np.float64)
+    if not cautious:
+        return levels
+    reach = CAUTIOUS_K
+    if knob.capability is Capability.ROOM_SETPOINT:
+        reach = CAUTIOUS_K / ROOM_INFLUENCE_K_PER_K
+    if knob.capability is Capability.SG_READY:
+        reach = 1.0
+    middle = min(max(base, low), high)
+    return levels[np.abs(levels - middle) <= max(reach, knob.resolution)]
+
+
+def _shifts_k(knob: Knob, levels: FloatArray, coming: Ahead, base: float) -> FloatArray:
+    """Flow temperature above the pump's own, per hour and level."""
+    hours = len(coming.own_w)
+    if knob.capability is Capability.SG_READY:
+        worth = np.array([SG_SHIFT_K.get(round(level), 0.0) for level in levels])
+        return np.broadcast_to(worth, (hours, len(levels)))
+    if knob.capability is Capability.ROOM_SETPOINT:
+        return np.asarray(ROOM_INFLUENCE_K_PER_K * (levels[None, :] - coming.room_c[:, None]))
+    sign = -1.0 if knob.capability is Capability.VIRTUAL_OUTDOOR else 1.0
+    return np.broadcast_to(sign * (levels - base), (hours, len(levels)))
+
+
+def _changes(writes_left: float | None, hours: int) -> int:
+    if writes_left is None:
+        return FREE_CHANGES
+    if writes_left < 1.0:
+        return 0
+    return max(1, round(PACE * writes_left * hours / WEEK_HOURS))
+
+
+def _stored(knob: Knob) -> bool:
+    return knob.write_class is not WriteClass.VOLATILE
+
+
+def _flow_c(belief: Belief, model: HouseModel, heat_w: float) -> float:
+    """Flow temperature at rest for this heat, with what was learned about emitters and pauses."""
+    asked_w = heat_w / belief.heating_share_frac
+    return float(flow_for_heat(emitter_now(belief, model), asked_w, belief.estimate.state_c[0]))
+
+
+def _watts_per_flow_k(belief: Belief, model: HouseModel, heat_w: float) -> float:
+    """Heat that one kelvin more of flow temperature brings, around this heat."""
+    room_c, emitter = belief.estimate.state_c[0], emitter_now(belief, model)
+    flow_c = max(_flow_c(belief, model, heat_w), room_c + 2.0)
+    warmer_w, cooler_w = (
+        float(heat_for_flow(emitter, flow_c + step_k, room_c)) for step_k in (0.5, -0.5)
+    )
+    return max(warmer_w - cooler_w, 1.0) * belief.heating_share_frac
+
+
+def _hourly(values: tuple[float, ...], plan: Plan, at: datetime, hours: int) -> FloatArray:
+    """Means over the hours that start at `at`, of values that hold over the plan's steps."""
+    offset = (at - plan.starts_at).total_seconds() / plan.step_s
+    per_hour = 3600.0 / plan.step_s
+    total = np.concatenate(([0.0], np.cumsum(values)))
+    edges = offset + per_hour * np.arange(hours + 1)
+    reached = np.interp(edges, np.arange(len(total)), total)
+    return np.asarray(np.diff(reached) / per_hour, dtype=np.float64)
+
+
+def _day_mean(values: FloatArray) -> FloatArray:
+    """The mean of the 24 hours around each hour, as far as they are known."""
+    count = len(values)
+    width = min(DAY_HOURS, count)
+    total = np.concatenate(([0.0], np.cumsum(values)))
+    first = np.clip(np.arange(count) - width // 2, 0, count - width)
+    return np.asarray((total[first + width] - total[first]) / width, dtype=np.float64)
