@@ -15,7 +15,8 @@ from rich.table import Table
 from controller import app as service
 from controller.acceptance import may_write
 from controller.clock import WallClock
-from controller.config import HouseConfig, effective_values, parse_duration
+from controller.config import HouseConfig, effective_values
+from controller.config_values import parse_duration
 from controller.connect import connect
 from controller.history import add_history_verbs
 from controller.owner import ask

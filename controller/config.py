@@ -3,40 +3,23 @@
 import difflib
 import re
 from collections.abc import Iterator, Mapping
-from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PlainSerializer,
-    ValidationError,
-    model_validator,
-)
+from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
+from controller.config_room import Room
+from controller.config_values import Duration
+from controller.config_values import Section as _Section
 from drivers.api import Capability
 
-_DURATION = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*(s|min|h|d)\s*$")
 _SECRET = re.compile(r"//.*@")
-_SECONDS = {"s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 
 
 class ConfigError(ValueError):
     """The configuration cannot be used; the message lists every problem."""
-
-
-def parse_duration(text: object) -> float:
-    """Seconds from text such as "90 s", "10 min", "1.5 h", "2 d"."""
-    match = _DURATION.match(text) if isinstance(text, str) else None
-    if match is None:
-        raise ValueError('a duration is text with a unit, such as "60 s", "10 min", "1.5 h", "2 d"')
-    return float(match[1]) * _SECONDS[match[2]]
 
 
 def _known_timezone(name: str) -> str:
@@ -46,20 +29,8 @@ def _known_timezone(name: str) -> str:
     return name
 
 
-Duration = Annotated[
-    float,
-    BeforeValidator(parse_duration),
-    PlainSerializer(lambda seconds: f"{Decimal(str(seconds)):f} s"),
-    Field(gt=0),
-]
 Timezone = Annotated[str, AfterValidator(_known_timezone)]
 Port = Annotated[int, Field(ge=1, le=65535)]
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", populate_by_name=False, allow_inf_nan=False
-    )
 
 
 class BuildingModel(_Section):
@@ -125,6 +96,20 @@ class Device(_Section):
         return self
 
 
+HeatKnob = Literal[
+    "auto",
+    "flow_setpoint",
+    "return_setpoint",
+    "curve_offset",
+    "room_setpoint",
+    "sg_ready",
+    "virtual_outdoor",
+    "power_limit",
+    "compressor_limit",
+    "on_off",
+]
+
+
 class HeatPump(Device):
     """The heat pump: how to reach it, what its data sheet says, what it must never be asked."""
 
@@ -138,7 +123,7 @@ class HeatPump(Device):
     modulation_min_frac: float = Field(
         0.3, ge=0, le=1, description="lowest continuous share of capacity"
     )
-    knob: Literal["auto", "flow_setpoint", "curve_offset", "room_setpoint"] = Field(
+    knob: HeatKnob = Field(
         "auto", description="how heat is steered; auto takes the finest knob the pump has"
     )
     accept_maturity: Literal["simulated", "recorded", "bench", "field"] = Field(
@@ -172,22 +157,6 @@ class Mqtt(_Section):
     broker: str = Field(description="mqtt://host:1883", pattern=r"^mqtts?://[^:@/]+(:\d+)?$")
     username: str | None = Field(None)
     password_file: Path | None = Field(None, description="a file that only the service can read")
-
-
-class Room(_Section):
-    """Room sensor and thermostat as zigbee2mqtt publishes them."""
-
-    sensor_topic: str | None = Field(None, description="topic of the room sensor")
-    thermostat_topic: str | None = Field(None, description="topic of the wall thermostat")
-    stale_after_s: Duration = Field(
-        7200.0, alias="stale_after", description="a sensor silent for longer counts as lost"
-    )
-
-    @model_validator(mode="after")
-    def _some_topic(self) -> Self:
-        if self.sensor_topic is None and self.thermostat_topic is None:
-            raise ValueError("give sensor_topic, thermostat_topic, or leave [room] out")
-        return self
 
 
 class Comfort(_Section):

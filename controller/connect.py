@@ -8,12 +8,17 @@ from urllib.parse import quote
 
 from controller.config import Device as DeviceConfig
 from controller.config import HouseConfig
-from drivers.api import Device, HeatPump, Now, PriceSource, WeatherSource
+from controller.config_room import Room
+from drivers.api import Device, HeatPump, Now, PriceSource, Signal, WeatherSource
 from drivers.errors import ConfigurationError
 from drivers.heat_pumps.modbus_pump import ModbusHeatPump
 from drivers.meters.modbus_meter import ModbusMeter
+from drivers.meters.mqtt_meter import MqttMeter
 from drivers.prices.csv_file import CsvPrices
-from drivers.profile import ModbusProfile, load_profile
+from drivers.profile import ModbusProfile, MqttProfile, load_profile
+from drivers.rooms.home_assistant import HomeAssistantRoom
+from drivers.rooms.opentherm_gateway import gateway_topics
+from drivers.rooms.topics_room import Presence, RoomTopics, TopicsRoom, room_point
 from drivers.rooms.zigbee2mqtt import ZigbeeRoom
 from drivers.transports.modbus import LinkPool, ModbusLink
 from drivers.transports.mqtt import BrokerLink, MqttLink
@@ -77,7 +82,7 @@ def connect(config: HouseConfig, now: Now, links: Links | None = None) -> Outsid
     used = _Used(RealLinks(config) if links is None else links)
     devices: list[Device] = []
     if config.room is not None:
-        devices.append(_room(config, used, now))
+        devices.append(_room(config.room, used, now))
     pump = _pump(config.heat_pump, used, now)
     devices.append(pump)
     if config.meter is not None:
@@ -111,16 +116,41 @@ class _Used:
         return () if self._broker is None else (self._broker.run,)
 
 
-def _room(config: HouseConfig, links: Links, now: Now) -> Device:
-    room = config.room
-    if room is None:
-        raise ConfigurationError("room: is not configured")
-    return ZigbeeRoom(
-        "room",
-        links.mqtt(),
-        sensor_topic=room.sensor_topic,
-        thermostat_topic=room.thermostat_topic,
-        now=now,
+def _room(room: Room, links: Links, now: Now) -> Device:
+    name = "room"
+    if room.kind == "zigbee2mqtt":
+        return ZigbeeRoom(
+            name,
+            links.mqtt(),
+            sensor_topic=room.sensor_topic,
+            thermostat_topic=room.thermostat_topic,
+            now=now,
+        )
+    if room.discovery_topic is not None:
+        return HomeAssistantRoom(name, links.mqtt(), discovery_topic=room.discovery_topic, now=now)
+    if room.topic is not None:
+        topics = gateway_topics(
+            room.topic, temperature=room.temperature_label, setpoint=room.setpoint_label
+        )
+    else:
+        topics = _room_topics(room)
+    return TopicsRoom(name, links.mqtt(), topics, now=now)
+
+
+def _room_topics(room: Room) -> RoomTopics:
+    """The topics that the owner has written down."""
+    places = {
+        Signal.ROOM_C: (room.temperature_topic, room.temperature_pointer),
+        Signal.ROOM_SETPOINT_C: (room.setpoint_topic, room.setpoint_pointer),
+        Signal.ROOM_HEATING_ENABLED: (room.mode_topic, room.mode_pointer),
+    }
+    return RoomTopics(
+        points={
+            signal: (room_point(signal, topic, pointer),)
+            for signal, (topic, pointer) in places.items()
+            if topic is not None
+        },
+        presences=[Presence(topic=topic) for topic in [room.availability_topic] if topic],
     )
 
 
@@ -134,8 +164,8 @@ def _pump(device: DeviceConfig, links: Links, now: Now) -> HeatPump:
 
 def _meter(device: DeviceConfig, links: Links, now: Now) -> Device:
     profile = load_profile(device.profile)
-    if not isinstance(profile, ModbusProfile):
-        raise ConfigurationError(f"meter.profile: {profile.name} speaks MQTT")
+    if isinstance(profile, MqttProfile):
+        return MqttMeter("meter", profile, links.mqtt(), topic=device.topic, now=now)
     unit = profile.connection.unit if device.unit is None else device.unit
     return ModbusMeter("meter", profile, links.modbus(device, profile), unit=unit, now=now)
 

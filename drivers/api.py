@@ -31,6 +31,7 @@ class Signal(StrEnum):
     ROOM_C = "room_c"
     ROOM_SETPOINT_C = "room_setpoint_c"
     ROOM_HEATING_ENABLED = "room_heating_enabled"  # 1 heat, 0 off at the thermostat
+    ROOM_DEMAND_FRAC = "room_demand_frac"  # how far the thermostat has opened, 0 ... 1
     FLOW_C = "flow_c"
     FLOW_SETPOINT_C = "flow_setpoint_c"  # what the pump itself aims at now
     RETURN_C = "return_c"

@@ -7,16 +7,22 @@ from datetime import UTC, datetime
 
 from drivers.api import Absent, Now, Observation, Sample, Signal
 from drivers.errors import ConfigurationError
+from drivers.rooms.exposes import keys_of
+from drivers.rooms.topics_room import ROOM_RANGE_C, SETPOINT_RANGE_C
 from drivers.transports.mqtt import MqttLink
 
-ROOM_RANGE_C = (-20.0, 60.0)  # what a sensor indoors can mean
-SETPOINT_RANGE_C = (4.0, 35.0)  # the range of zigbee thermostats, frost protection included
 _KEYS = {
     Signal.ROOM_C: ("temperature", "local_temperature"),
     Signal.ROOM_SETPOINT_C: ("occupied_heating_setpoint", "current_heating_setpoint"),
     Signal.ROOM_HEATING_ENABLED: ("system_mode",),
+    Signal.ROOM_DEMAND_FRAC: ("pi_heating_demand", "position", "running_state"),
 }
-_HEATING = {"heat": 1.0, "auto": 1.0, "off": 0.0}
+"""Names under which models publish a signal, the best first; keys can differ (see exposes.py)."""
+_WORDS = {
+    Signal.ROOM_HEATING_ENABLED: {"heat": 1.0, "auto": 1.0, "off": 0.0},
+    Signal.ROOM_DEMAND_FRAC: {"heat": 1.0, "idle": 0.0},  # running_state
+}
+_PERCENT_RANGE = (0.0, 100.0)
 _OFFLINE = frozenset({"offline", "unavailable"})
 _SHOWN = 40  # characters of a bad value that an error quotes
 
@@ -33,7 +39,8 @@ class ZigbeeRoom:
 
     A value ages until a better one comes. A message that the broker had kept is of unknown age and
     counts only if it says itself when the device was last seen. The device's availability topic
-    (`<topic>/availability`, if zigbee2mqtt publishes it) makes its signals `Absent`.
+    (`<topic>/availability`, if zigbee2mqtt publishes it) makes its signals `Absent`, and so does
+    the bridge's own state. What a model calls its values is learnt from the bridge's device list.
     """
 
     def __init__(
@@ -55,15 +62,17 @@ class ZigbeeRoom:
         self._samples: dict[Signal, Sample] = {}
         self._unknown_age: set[str] = set()
         self._offline: set[str] = set()
+        self._keys: dict[str, Mapping[str, str]] = {}  # topic -> name -> key
         if thermostat_topic is not None:
-            self._topics[Signal.ROOM_C] = thermostat_topic
-            self._topics[Signal.ROOM_SETPOINT_C] = thermostat_topic
-            self._topics[Signal.ROOM_HEATING_ENABLED] = thermostat_topic
+            self._topics = dict.fromkeys(_KEYS, thermostat_topic)
         if sensor_topic is not None:
             self._topics[Signal.ROOM_C] = sensor_topic
         for topic in dict.fromkeys(self._topics.values()):
             link.subscribe(topic, self._on_state)
             link.subscribe(f"{topic}/availability", self._on_availability)
+        for base in dict.fromkeys(base for t in self._topics.values() for base in _bases(t)):
+            link.subscribe(f"{base}/bridge/devices", self._on_devices)
+            link.subscribe(f"{base}/bridge/state", self._on_bridge)
 
     @property
     def name(self) -> str:
@@ -79,8 +88,9 @@ class ZigbeeRoom:
 
     def _observed(self, signal: Signal) -> Sample | Absent:
         topic = self._topics[signal]
-        if topic in self._offline:
-            return Absent(f"{topic} is offline")
+        for place in (topic, *(f"{base}/bridge/state" for base in _bases(topic))):
+            if place in self._offline:
+                return Absent(f"{place.removesuffix('/state')} is offline")
         sample = self._samples.get(signal)
         if sample is not None:
             return sample
@@ -100,7 +110,7 @@ class ZigbeeRoom:
             self._unknown_age.add(topic)
             return
         for signal, source in self._topics.items():
-            value = _value(signal, state) if source == topic else None
+            value = _value(signal, state, self._keys.get(topic, {})) if source == topic else None
             known = self._samples.get(signal)
             if isinstance(value, Unusable):
                 self._reject(topic, value)
@@ -110,12 +120,29 @@ class ZigbeeRoom:
     def _on_availability(self, topic: str, payload: bytes, retained: bool) -> None:
         """Note whether a device is reachable; here a retained message is as good as a live one."""
         del retained
+        self._note(topic, topic.removesuffix("/availability"), payload)
+
+    def _on_bridge(self, topic: str, payload: bytes, retained: bool) -> None:
+        """Note whether zigbee2mqtt itself is there; without it nothing is heard of any device."""
+        del retained
+        self._note(topic, topic, payload)
+
+    def _on_devices(self, topic: str, payload: bytes, retained: bool) -> None:
+        """Learn what our devices call their values; the list is retained and need not be new."""
+        del retained
+        base = topic.removesuffix("/bridge/devices")
+        for device in dict.fromkeys(self._topics.values()):
+            if device.startswith(f"{base}/"):
+                keys = keys_of(payload, device.removeprefix(f"{base}/"))
+                if keys is not None:
+                    self._keys[device] = keys
+
+    def _note(self, topic: str, place: str, payload: bytes) -> None:
         word = _availability(payload)
-        device = topic.removesuffix("/availability")
         if word in _OFFLINE:
-            self._offline.add(device)
+            self._offline.add(place)
         elif word == "online":
-            self._offline.discard(device)
+            self._offline.discard(place)
         else:
             self._reject(topic, Unusable("neither online nor offline"))
 
@@ -133,21 +160,41 @@ def _parsed(payload: bytes) -> Mapping[str, object] | Unusable:
     return state if isinstance(state, dict) else Unusable("not a JSON object")
 
 
-def _value(signal: Signal, state: Mapping[str, object]) -> float | Unusable | None:
+def _bases(topic: str) -> list[str]:
+    """What the base topic can be: a device's name may hold slashes, and the base topic too."""
+    parts = topic.split("/")
+    return ["/".join(parts[:count]) for count in range(1, len(parts))]
+
+
+def _value(
+    signal: Signal, state: Mapping[str, object], keys: Mapping[str, str]
+) -> float | Unusable | None:
     """The signal's value in a state; None where the state does not speak of it."""
-    keys = _KEYS[signal]
-    key = next((key for key in keys if key in state), None)
+    names = [keys.get(name, name) for name in _KEYS[signal]]
+    key = next((name for name in names if state.get(name) is not None), None)
     if key is None:
-        return None
+        spoken_of = next((name for name in names if name in state), None)
+        return None if spoken_of is None else Unusable(f"{spoken_of} is not a number: null")
     value = state[key]
     shown = "a nested value" if isinstance(value, dict | list) else str(value)[:_SHOWN]
+    words = _WORDS.get(signal, {})
+    if isinstance(value, str) and words:
+        return words[value] if value in words else Unusable(f"unknown {key} {shown}")
     if signal is Signal.ROOM_HEATING_ENABLED:
-        known = isinstance(value, str) and value in _HEATING
-        return _HEATING[str(value)] if known else Unusable(f"unknown {key} {shown}")
+        return Unusable(f"unknown {key} {shown}")
     if isinstance(value, bool) or not isinstance(value, int | float):
         return Unusable(f"{key} is not a number: {shown}")
-    low_c, high_c = SETPOINT_RANGE_C if signal is Signal.ROOM_SETPOINT_C else ROOM_RANGE_C
-    return float(value) if low_c <= value <= high_c else Unusable(f"implausible {key} {shown}")
+    low, high = _range(signal)
+    if not low <= value <= high:
+        return Unusable(f"implausible {key} {shown}")
+    return float(value) / 100.0 if signal is Signal.ROOM_DEMAND_FRAC else float(value)
+
+
+def _range(signal: Signal) -> tuple[float, float]:
+    """What the number in a message can be."""
+    if signal is Signal.ROOM_DEMAND_FRAC:
+        return _PERCENT_RANGE
+    return SETPOINT_RANGE_C if signal is Signal.ROOM_SETPOINT_C else ROOM_RANGE_C
 
 
 def _availability(payload: bytes) -> str:
