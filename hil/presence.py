@@ -30,15 +30,14 @@ class SilenceWatch:
         if self.rule.armed_by and written not in self.rule.armed_by:
             return
         self._heard_s = clock_s
-        self._set(False)
 
     def pass_time(self, clock_s: float, *, bridge_lives: bool) -> None:
-        """Trip once the silence has been too long."""
-        if self.rule.over_bridge and bridge_lives and self._heard_s is not None:
+        """Trip once the silence has been too long, be content again after that."""
+        if self._heard_s is None:
+            return
+        if self.rule.over_bridge and bridge_lives:
             self._heard_s = clock_s
-            self._set(False)
-        if self._heard_s is not None and clock_s - self._heard_s >= self.rule.silence_s:
-            self._set(True)
+        self._set(clock_s - self._heard_s >= self.rule.silence_s)
 
     def forget(self) -> None:
         """The device restarts: as if nobody had ever spoken."""

@@ -1,20 +1,19 @@
 """The heat pump as the outside sees it: what it shows, what it obeys, its manners and its faults.
 
-Between the pump's control (hil/firmware.py) and the wire. The wire's own part, how values lie in
-registers, is the image; a device that speaks something else brings an image of its own.
+Between the pump's control (hil/firmware.py) and the wire. How values lie in registers or topics is
+the image's business: a device that speaks something else than Modbus brings an image of its own.
 """
 
-from collections.abc import Mapping
-from typing import Protocol
+from collections.abc import Callable, Mapping
+from typing import Generic, Protocol, TypeVar
 
 from drivers.api import Capability, Knob, WriteClass
-from drivers.profile import ModbusProfile
-from hil.device import EmulatedDevice
+from drivers.profile import Profile
 from hil.firmware import Firmware
+from hil.knob_memory import OnWrite
 from hil.manners import Effect, Manners, Watchdog
 from hil.orders import obey
 from hil.presence import Presence
-from hil.registers import Readings, RegisterImage
 from hil.sg_ready import NORMAL
 
 OWNERS_FLOW_AT_C = 0.0
@@ -25,7 +24,21 @@ class Image(Protocol):
     """What a device shows and takes, in values; whatever it speaks."""
 
     @property
-    def write_counts(self) -> dict[str, int]: ...
+    def write_counts(self) -> Mapping[str, int]:
+        """Writes to the device's lasting memory, by point."""
+        ...
+
+    def pass_time(self, clock_s: float) -> None:
+        """Simulated seconds since the start."""
+        ...
+
+    def restart(self) -> None:
+        """Power was away for a moment."""
+        ...
+
+    def in_force(self, capability: Capability) -> bool:
+        """Whether the device has such a knob and is in the mode in which it acts."""
+        ...
 
     def hold(self, capability: Capability, value: float) -> None:
         """Show a value of a knob, as if set at the device's own panel."""
@@ -36,58 +49,52 @@ class Image(Protocol):
         ...
 
 
-class PumpFace:
-    """The emulated heat pump on its wire."""
+AnImage = TypeVar("AnImage", bound=Image)
+
+
+class PumpFace(Generic[AnImage]):
+    """The emulated heat pump on its wire; `make_image` is given what to call when it is written."""
 
     def __init__(
         self,
-        profile: ModbusProfile,
+        profile: Profile,
+        make_image: Callable[[OnWrite], AnImage],
         *,
         firmware: Firmware,
-        readings: Readings,
         manners: Manners,
-        older_firmware: bool = False,
     ) -> None:
         self.alarm_code = 0  # of the watchdog over the wire
         self._firmware = firmware
         self._knobs: Mapping[Capability, Knob] = profile.knobs
         self._boosting = False
-        self.registers = RegisterImage(
-            profile,
-            readings=readings,
-            on_write=self._on_write,
-            manners=manners,
-            turned=manners.older_words if older_firmware else (),
-        )
         self.presence = Presence(manners, on_watchdog=self._on_watchdog)
-        self.device = EmulatedDevice(self.registers, self.presence)
-        self._image: Image = self.registers
+        self.image = make_image(self._on_write)
         for capability, value in self._owners_settings().items():
-            self._image.hold(capability, value)
+            self.image.hold(capability, value)
 
     def pass_time(self, clock_s: float) -> None:
         """Simulated seconds since the start."""
         self.presence.pass_time(clock_s)
-        self.registers.pass_time(clock_s)
+        self.image.pass_time(clock_s)
         if self._boosting and not self._firmware.dhw_boost:
             self._boosting = False
-            self._image.hold(Capability.DHW_BOOST, 0.0)
+            self.image.hold(Capability.DHW_BOOST, 0.0)
 
     def turn(self, capability: Capability, value: float) -> None:
         """Somebody sets a knob at the pump's panel. Raises ValueError where there is none."""
         if capability not in self._knobs:
             raise ValueError(f"this pump has no knob for {capability}")
-        self._image.hold(capability, value)
+        self.image.hold(capability, value)
         self._on_write(capability, value)
 
     def restart(self) -> None:
         """Power was away for a moment: volatile values are gone, stored ones stay in force."""
         self._firmware.restart()
         self.presence.restart()
-        self.registers.restart()
+        self.image.restart()
         knob = self._knobs.get(Capability.SG_READY)
         if knob is not None and knob.write_class is not WriteClass.VOLATILE:
-            obey(self._firmware, knob.capability, self._image.held(knob.capability))
+            obey(self._firmware, knob.capability, self.image.held(knob.capability))
 
     def _owners_settings(self) -> dict[Capability, float]:
         """What the pump holds before anybody has written to it.
@@ -113,7 +120,7 @@ class PumpFace:
             (Capability.FLOW_SETPOINT, fixed_c),
             (Capability.RETURN_SETPOINT, fixed_c - spread_k),
         ):
-            if self._is_stored(capability) and self.registers.in_force(capability):
+            if self._is_stored(capability) and self.image.in_force(capability):
                 knob = self._knobs[capability]
                 settings[capability] = min(max(value_c, knob.minimum), knob.maximum)
                 obey(firmware, capability, settings[capability])

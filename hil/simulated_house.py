@@ -125,21 +125,28 @@ class SimulatedHouse:
         self._thermostat = Thermostat(setpoint_c=room_setpoint_c, topic=THERMOSTAT_TOPIC)
         self._messages: list[Message] = []
         loaded = profile if isinstance(profile, ModbusProfile) else load_modbus_profile(profile)
+        kept = manners_of(loaded) if manners is None else manners
         self._pump = PumpFace(
             loaded,
+            lambda on_write: RegisterImage(
+                loaded,
+                readings=self._pump_readings,
+                on_write=on_write,
+                manners=kept,
+                turned=kept.older_words if older_firmware else (),
+            ),
             firmware=self.firmware,
-            readings=self._pump_readings,
-            manners=manners_of(loaded) if manners is None else manners,
-            older_firmware=older_firmware,
+            manners=kept,
         )
-        self.pump_registers = self._pump.registers
+        self.pump_registers = self._pump.image
         self.meter_registers = RegisterImage(
             load_modbus_profile(meter),
             readings=self._meter_readings,
             on_write=lambda *_: None,
         )
-        units = {loaded.connection.unit: self._pump.device}  # where others look for it
-        units |= {PUMP_UNIT: self._pump.device, METER_UNIT: EmulatedDevice(self.meter_registers)}
+        pump = EmulatedDevice(self.pump_registers, self._pump.presence)
+        units = {loaded.connection.unit: pump}  # where others look for it
+        units |= {PUMP_UNIT: pump, METER_UNIT: EmulatedDevice(self.meter_registers)}
         self.modbus = Bus(units)
         self._expose()
 
