@@ -11,9 +11,9 @@ from drivers.api import (
     Observation,
     OnSilence,
     Sample,
-    WriteClass,
 )
 from drivers.errors import ConfigurationError, OutOfRangeError, TransientError
+from drivers.permission import check_mode, check_value, knob_of
 from drivers.points import Point, encode
 from drivers.profile import DeviceKind, ModbusProfile
 from drivers.registers_reader import RegistersReader
@@ -64,14 +64,9 @@ class ModbusHeatPump:
 
         Allowed are the knob's range and its release value. Raises a `DriverError`.
         """
-        knob = self._knob(capability)
-        if knob.write_class is WriteClass.FORBIDDEN:
-            raise ConfigurationError(f"{self._name}: {capability} must never be written")
-        if not knob.minimum <= value <= knob.maximum and value != knob.release_value:
-            raise OutOfRangeError(
-                f"{self._name}: {capability} {value:g} is outside {knob.minimum:g} .. "
-                f"{knob.maximum:g}"
-            )
+        knob = knob_of(self._profile, capability, self._name)
+        check_value(knob, value, self._name)
+        await check_mode(knob, value, self._name, self._read_point)
         point = self._profile.points[knob.point]
         await self._check_order(point, value)
         function = self._profile.connection.write_function
@@ -80,7 +75,7 @@ class ModbusHeatPump:
 
     async def read_back(self, capability: Capability) -> Sample | Absent:
         """What the device holds for this knob now."""
-        return await self._reader.read_point(self._profile.points[self._knob(capability).point])
+        return await self._read_point(knob_of(self._profile, capability, self._name).point)
 
     async def close(self) -> None:
         """Give the link back."""
@@ -91,7 +86,7 @@ class ModbusHeatPump:
         for name, sign in ((point.not_below, 1.0), (point.not_above, -1.0)):
             if not name:
                 continue
-            other = await self._reader.read_point(self._profile.points[name])
+            other = await self._read_point(name)
             if isinstance(other, Absent):
                 raise TransientError(
                     f"{self._name}: {point.name} keeps an order with {name}, which cannot be "
@@ -104,13 +99,8 @@ class ModbusHeatPump:
                     f"{other.value:g}"
                 )
 
-    def _knob(self, capability: Capability) -> Knob:
-        try:
-            return self._profile.knobs[capability]
-        except KeyError:
-            raise ConfigurationError(
-                f"{self._name}: profile {self._profile.name} offers no {capability}"
-            ) from None
+    async def _read_point(self, name: str) -> Sample | Absent:
+        return await self._reader.read_point(self._profile.points[name])
 
 
 def writes(

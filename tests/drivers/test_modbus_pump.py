@@ -1,5 +1,6 @@
 """Writing through a Modbus pump: its function, the order of registers and of set-points."""
 
+import contextlib
 import copy
 from collections.abc import Sequence
 from typing import Any
@@ -7,11 +8,11 @@ from typing import Any
 import pytest
 
 from drivers.api import Capability
-from drivers.errors import OutOfRangeError, TransientError
+from drivers.errors import OutOfRangeError, RefusedByDeviceError, TransientError
 from drivers.heat_pumps.modbus_pump import ModbusHeatPump, writes
 from drivers.points import Kind, Point, Space
-from drivers.profile import ModbusProfile, parse_profile
-from drivers.testing import AN_INSTANT, RegisterBank
+from drivers.profile import ModbusProfile, load_modbus_profile, parse_profile
+from drivers.testing import AN_INSTANT, RegisterBank, make_rig
 from drivers.transports.modbus_client import WRITE_SEVERAL, WRITE_SINGLE
 
 CONTACTS = Point(name="contacts", space=Space.HOLDING, address=4001, kind=Kind.UINT16)
@@ -130,3 +131,39 @@ async def test_without_its_neighbour_a_setpoint_is_not_written() -> None:
     with pytest.raises(TransientError, match="comfort, which cannot be read"):
         await pump.write(Capability.ROOM_SETPOINT, 20.0)
     assert not link.bank.writes
+
+
+@pytest.mark.parametrize(
+    ("mode", "allowed"),
+    [
+        ((4, 0), {Capability.FLOW_SETPOINT}),
+        ((4, 1), {Capability.RETURN_SETPOINT}),
+        ((4, 2), set()),
+        ((3, 0), {Capability.CURVE_OFFSET}),
+        ((0, 0), set()),
+    ],
+)
+async def test_a_register_is_written_only_in_the_mode_in_which_it_means_the_knob(
+    mode: tuple[int, int], allowed: set[Capability]
+) -> None:
+    rig = make_rig(load_modbus_profile("lg_therma_v"))
+    written = set()
+    for capability, value in (
+        (Capability.FLOW_SETPOINT, 35.0),
+        (Capability.RETURN_SETPOINT, 30.0),
+        (Capability.CURVE_OFFSET, 1.0),
+    ):
+        rig.bank.put("mode", mode)
+        with contextlib.suppress(RefusedByDeviceError):
+            await rig.pump.write(capability, value)
+            written.add(capability)
+    assert written == allowed
+    assert len(rig.bank.writes) == len(allowed)
+
+
+async def test_in_an_unknown_mode_nothing_is_written() -> None:
+    rig = make_rig(load_modbus_profile("nibe_s"))
+    rig.bank.remove("sg_over_modbus")
+    with pytest.raises(TransientError, match="sg_over_modbus, which is unknown"):
+        await rig.pump.write(Capability.SG_READY, 3.0)
+    assert not rig.bank.writes
