@@ -74,11 +74,11 @@ def climate_of(payload: bytes) -> RoomTopics | Refusal:
         return Refusal(str(error))
 
 
-def _long(message: object) -> Table:
-    """The table with long key names, and "~" replaced in its topics."""
+def _long(message: object, outer: Table | None = None) -> Table:
+    """The table with long key names, and "~", its own or the outer table's, replaced in topics."""
     if not isinstance(message, dict):
         raise _UnusableError("the configuration is not a JSON object")
-    start = message.get("~")
+    start = message.get("~", None if outer is None else outer.get("~"))
     table: dict[str, object] = {}
     for key, value in message.items():
         if isinstance(value, str) and isinstance(start, str) and key != "~":
@@ -98,11 +98,12 @@ def _climate(table: Table) -> Table:
         long
         for component in components.values()
         if isinstance(component, dict)
-        and (long := _long({"~": table.get("~"), **component})).get("platform") == "climate"
+        and (long := _long(component, table)).get("platform") == "climate"
     ]
     if len(found) != 1:
         raise _UnusableError(f"the device has {len(found)} climate components, not one")
-    return {**{key: value for key, value in table.items() if "availability" in key}, **found[0]}
+    shared = {key: value for key, value in table.items() if "availability" in key or key == "~"}
+    return {**shared, **found[0]}
 
 
 def _topics(climate: Table) -> RoomTopics:
@@ -133,7 +134,7 @@ def _presences(climate: Table) -> list[Presence]:
         entries = [entries]
     if not isinstance(entries, list):
         raise _UnusableError("availability is neither a list nor an object")
-    tables = [_long(entry) for entry in entries]
+    tables = [_long(entry, climate) for entry in entries]
     if "availability_topic" in climate:
         tables.append(
             {

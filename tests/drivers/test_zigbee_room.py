@@ -235,3 +235,88 @@ async def test_closing_leaves_the_link_to_its_owner() -> None:
     await house.room.close()
     assert house.room.name == "living"
     assert house.link.connected
+
+
+# ---- radiator thermostats and the bridge ---
+
+
+def trv(*names: str, suffix: str = "") -> dict[str, object]:
+    """A thermostat in the bridge's list, exposing these names."""
+    features = [{"name": name, "property": f"{name}{suffix}", "type": "numeric"} for name in names]
+    exposes: list[object] = [{"type": "climate", "features": features}, {"type": "x"}, "junk"]
+    return {"friendly_name": "thermostat", "definition": {"exposes": exposes}}
+
+
+@pytest.mark.parametrize(
+    ("state", "share"),
+    [
+        ({"pi_heating_demand": 40, "running_state": "idle"}, 0.4),
+        ({"position": 0}, 0.0),
+        ({"pi_heating_demand": None, "position": 100}, 1.0),
+        ({"running_state": "heat"}, 1.0),
+        ({"running_state": "idle"}, 0.0),
+    ],
+)
+def test_a_radiator_thermostat_tells_how_far_it_is_open(
+    state: dict[str, object], share: float
+) -> None:
+    house = House()
+    house.say(THERMOSTAT, state)
+    assert house.seen(Signal.ROOM_DEMAND_FRAC) == Sample(share, NOON)
+
+
+@pytest.mark.parametrize(
+    "state", [{"position": 101}, {"pi_heating_demand": -1}, {"running_state": "cool"}]
+)
+def test_an_impossible_opening_is_passed_over(state: dict[str, object]) -> None:
+    house = House()
+    house.say(THERMOSTAT, state)
+    assert isinstance(house.seen(Signal.ROOM_DEMAND_FRAC), Absent)
+    assert house.room.rejected == 1
+
+
+def test_what_a_model_calls_its_values_is_learnt_from_the_bridge() -> None:
+    house = House(sensor=None)
+    names = ("local_temperature", "current_heating_setpoint", "system_mode")
+    house.say("zigbee2mqtt/bridge/devices", [trv(*names, suffix="_l1")], retain=True)
+    house.room = house.connect()
+    house.say(
+        THERMOSTAT,
+        {"local_temperature_l1": 19.0, "current_heating_setpoint_l1": 20, "system_mode_l1": "heat"},
+    )
+    assert house.seen(Signal.ROOM_C) == Sample(19.0, NOON)
+    assert house.seen(Signal.ROOM_SETPOINT_C) == Sample(20.0, NOON)
+    assert house.seen(Signal.ROOM_HEATING_ENABLED) == Sample(1.0, NOON)
+
+
+@pytest.mark.parametrize(
+    "listed",
+    [b"", b"[" * 100_000, {}, [1, None], [{"friendly_name": 1}], [{"friendly_name": "thermostat"}],
+     [{"friendly_name": "thermostat", "definition": {"exposes": {"name": "x"}}}]],
+)  # fmt: skip
+def test_a_useless_device_list_leaves_the_usual_names(listed: object) -> None:
+    house = House()
+    house.say("zigbee2mqtt/bridge/devices", listed)
+    house.say(THERMOSTAT, {"occupied_heating_setpoint": 21.5})
+    assert house.seen(Signal.ROOM_SETPOINT_C) == Sample(21.5, NOON)
+
+
+def test_a_list_nested_without_end_is_read_as_deep_as_devices_are() -> None:
+    nest: dict[str, object] = {"name": "system_mode", "property": "deep"}
+    for _ in range(9):
+        nest = {"features": [nest]}
+    house = House()
+    device = {"friendly_name": "thermostat", "definition": {"exposes": [nest]}}
+    house.say("zigbee2mqtt/bridge/devices", [device])
+    house.say(THERMOSTAT, {"system_mode": "off"})
+    assert house.seen(Signal.ROOM_HEATING_ENABLED) == Sample(0.0, NOON)
+
+
+@pytest.mark.parametrize("gone", [b"offline", {"state": "offline"}])
+def test_without_the_bridge_no_device_has_values(gone: object) -> None:
+    house = House()
+    house.say(SENSOR, {"temperature": 20.0})
+    house.say("zigbee2mqtt/bridge/state", gone, retain=True)
+    assert "zigbee2mqtt/bridge is offline" in str(house.seen(Signal.ROOM_C))
+    house.say("zigbee2mqtt/bridge/state", {"state": "online"}, retain=True)
+    assert house.seen(Signal.ROOM_C) == Sample(20.0, NOON)
