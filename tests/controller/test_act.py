@@ -23,15 +23,22 @@ from hands import (
     written,
 )
 
-from controller.act import NotApplied
+from controller.act import Applied, NotApplied
 from controller.guard import Allowed, Altered, Refused
 from controller.store import Store, open_store
-from drivers.api import Capability, WriteClass
+from drivers.api import Capability, Knob, WriteClass
 from drivers.errors import LinkLostError, TransientError
 from drivers.profile import load_modbus_profile
 from drivers.testing import Rig, make_rig
 
 MINUTE = timedelta(minutes=1)
+
+
+def somewhere(knob: Knob) -> float:
+    """A value inside the knob's range."""
+    return min(knob.minimum + 10 * knob.resolution, knob.maximum)
+
+
 VOLATILE = [
     pytest.param(name, capability, load_modbus_profile(name).knobs[capability].lapse_s)
     for name, capability in knobs_of(WriteClass.VOLATILE)
@@ -47,11 +54,13 @@ async def test_a_volatile_value_is_renewed_at_half_its_lapse(
     rig = make_rig(load_modbus_profile(name))
     knob = rig.pump.knobs[capability]
     actuator = hand(rig, store)
-    value = knob.minimum + 10 * knob.resolution
+    value = somewhere(knob)
     for share, times in ((0.0, 1), (0.49, 1), (0.5, 2), (0.9, 2), (1.0, 3)):
         at = AT + timedelta(seconds=lapse_s * share)
         outcome = await actuator.apply(ask(capability, value), at)
-        assert in_force(outcome) == {capability: pytest.approx(value)}
+        assert isinstance(outcome, Applied)
+        assert outcome.acknowledged == {capability: pytest.approx(value)}
+        assert await held(rig, capability) == pytest.approx(value)
         assert written(rig, capability) == [pytest.approx(value)] * times
 
 
@@ -66,7 +75,7 @@ async def test_a_volatile_value_that_does_not_lapse_is_written_once_and_after_a_
     knob = rig.pump.knobs[capability]
     assert knob.release_value is not None  # nothing else would end it
     actuator = hand(rig, store)
-    value = knob.minimum + 10 * knob.resolution
+    value = somewhere(knob)
     for hours in range(24):
         await actuator.apply(ask(capability, value), AT + timedelta(hours=hours))
     assert written(rig, capability) == [pytest.approx(value)]

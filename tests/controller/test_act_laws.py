@@ -27,6 +27,10 @@ OWNERS = st.sampled_from([-10.0, -8.0, -6.0, 7.0, 9.0, 10.0])
 T = TypeVar("T")
 
 
+class CrashError(Exception):
+    """The process ends in the middle of a request."""
+
+
 def done(coroutine: Coroutine[Any, Any, T]) -> T:
     """The result of a coroutine that never has to wait, as with a device in memory."""
     try:
@@ -35,6 +39,9 @@ def done(coroutine: Coroutine[Any, Any, T]) -> T:
         result: T = end.value
         return result
     raise RuntimeError("it waits for something")
+
+
+TROUBLES = ["none", "lost", "answer lost", "mute", "crash before", "crash after", "crash reading"]
 
 
 class Wire:
@@ -49,13 +56,19 @@ class Wire:
     def write(self, unit: int, address: int, values: Any) -> None:
         if self.trouble == "lost":
             raise TransientError("no answer")
+        if self.trouble == "crash before":
+            raise CrashError
         self._take(unit, address, values)
         if self.trouble == "answer lost":
             raise TransientError("no answer")
+        if self.trouble == "crash after":
+            raise CrashError
 
     def read(self, unit: int, space: Any, address: int, count: int) -> list[int]:
         if self.trouble == "mute":
             raise TransientError("no answer")
+        if self.trouble == "crash reading":
+            raise CrashError
         return self._give(unit, space, address, count)
 
 
@@ -94,10 +107,24 @@ class TwoHands(RuleBasedStateMachine):
         assert isinstance(sample, Sample)
         return sample.value
 
+    def _unless_it_crashes(self, coroutine: Coroutine[Any, Any, T]) -> T | None:
+        """What comes of it; after a crash, None and a new process."""
+        try:
+            return done(coroutine)
+        except CrashError:
+            self.we_crash_and_start_again()
+            return None
+
+    @rule()
+    def we_try_to_let_go(self) -> None:
+        """Over whatever wire: a restore may crash, again and again."""
+        if self._unless_it_crashes(self.hand.hand_back(self.at)):
+            assert self._held() == self.owners
+
     @rule(value=OURS, minutes=st.integers(0, 50))
     def we_ask(self, value: float, minutes: int) -> None:
         self.at += timedelta(minutes=minutes)
-        self.outcome = done(self.hand.apply(Allowed({OFFSET: value}), self.at))
+        self.outcome = self._unless_it_crashes(self.hand.apply(Allowed({OFFSET: value}), self.at))
         if isinstance(self.outcome, Applied):
             assert self.outcome.read_back == {OFFSET: self._held()}
 
@@ -106,7 +133,7 @@ class TwoHands(RuleBasedStateMachine):
         self.owners = value
         self._turn(value)
 
-    @rule(trouble=st.sampled_from(["none", "lost", "answer lost", "mute"]))
+    @rule(trouble=st.sampled_from(TROUBLES))
     def the_wire_changes(self, trouble: str) -> None:
         self.wire.trouble = trouble
 
@@ -118,7 +145,8 @@ class TwoHands(RuleBasedStateMachine):
 
     @rule()
     def the_guard_refuses(self) -> None:
-        self.outcome = done(self.hand.apply(Refused(("no room temperature",)), self.at))
+        refused = Refused(("no room temperature",))
+        self.outcome = self._unless_it_crashes(self.hand.apply(refused, self.at))
 
     @rule()
     def the_owner_says_resume(self) -> None:
@@ -138,5 +166,5 @@ class TwoHands(RuleBasedStateMachine):
 
 TestTheOwnerFindsWhatHeLastSet = TwoHands.TestCase
 TestTheOwnerFindsWhatHeLastSet.settings = settings(
-    max_examples=25, stateful_step_count=25, deadline=None
+    max_examples=40, stateful_step_count=25, deadline=None
 )

@@ -15,6 +15,7 @@ from hands import (
     held,
     in_force,
     knobs_of,
+    point_of,
     turn,
     written,
 )
@@ -37,7 +38,21 @@ def owners_and_ours(knob: Knob) -> tuple[float, float, float]:
     return own, knob.safe_minimum, knob.safe_maximum
 
 
-@pytest.mark.parametrize(("name", "capability"), knobs_of(WriteClass.PERSISTENT))
+def three_valued() -> list[tuple[str, Capability]]:
+    """Every stored knob that can hold the owner's value and two of ours."""
+    return [
+        (name, capability)
+        for name, capability in knobs_of(WriteClass.PERSISTENT)
+        if len({*owners_and_ours(load_modbus_profile(name).knobs[capability])}) == 3
+    ]
+
+
+STORED = three_valued()
+AT_ONCE = [case for case in STORED if not point_of(load_modbus_profile(case[0]), case[1]).weights]
+"""Those of them that are written in one request."""
+
+
+@pytest.mark.parametrize(("name", "capability"), AT_ONCE)
 async def test_a_stored_value_is_written_on_change_only_and_seldom(
     name: str, capability: Capability, store: Store
 ) -> None:
@@ -58,7 +73,7 @@ async def test_a_stored_value_is_written_on_change_only_and_seldom(
     assert written(rig, capability) == [first, second, first]
 
 
-@pytest.mark.parametrize(("name", "capability"), knobs_of(WriteClass.PERSISTENT))
+@pytest.mark.parametrize(("name", "capability"), AT_ONCE)
 async def test_the_owners_value_is_durable_before_the_first_write(
     name: str, capability: Capability, tmp_path: Path
 ) -> None:
@@ -79,7 +94,7 @@ async def test_the_owners_value_is_durable_before_the_first_write(
     assert seen == [own]
 
 
-@pytest.mark.parametrize(("name", "capability"), knobs_of(WriteClass.PERSISTENT))
+@pytest.mark.parametrize(("name", "capability"), STORED)
 async def test_the_owners_value_comes_back_at_hand_back(
     name: str, capability: Capability, store: Store
 ) -> None:
@@ -96,7 +111,7 @@ async def test_the_owners_value_comes_back_at_hand_back(
 
 @pytest.mark.parametrize("arrives", [False, True], ids=["crash before", "crash after the write"])
 @pytest.mark.parametrize("crashes", [1, 2])
-@pytest.mark.parametrize(("name", "capability"), knobs_of(WriteClass.PERSISTENT))
+@pytest.mark.parametrize(("name", "capability"), STORED)
 async def test_the_owners_value_survives_crashes_around_the_write(
     name: str, capability: Capability, crashes: int, *, arrives: bool, store: Store
 ) -> None:
@@ -121,7 +136,35 @@ async def test_the_owners_value_survives_crashes_around_the_write(
     assert store.leases() == {}
 
 
-@pytest.mark.parametrize(("name", "capability"), knobs_of(WriteClass.PERSISTENT))
+@pytest.mark.parametrize("arrives", [False, True], ids=["crash before", "crash after the write"])
+@pytest.mark.parametrize(("name", "capability"), STORED)
+async def test_the_owners_value_survives_a_crash_of_the_service_and_then_of_its_restore(
+    name: str, capability: Capability, *, arrives: bool, store: Store
+) -> None:
+    rig = make_rig(load_modbus_profile(name))
+    own, ours, _ = owners_and_ours(rig.pump.knobs[capability])
+    turn(rig, capability, own)
+    await hand(rig, store).apply(ask(capability, ours), AT)  # and the process is gone
+    mishap = Mishap(rig)
+
+    class CrashError(Exception):
+        """The process ends here."""
+
+    for _ in range(1 if arrives else 3):
+        if arrives:
+            mishap.lost_after = CrashError()  # type: ignore[assignment]
+        else:
+            mishap.lost_before = CrashError()  # type: ignore[assignment]
+        with pytest.raises(CrashError):
+            await hand(rig, store).hand_back(LATER)
+        assert set(store.leases()) == {capability}
+    mishap.lost_after = mishap.lost_before = None
+    assert await hand(rig, store).hand_back(LATER)
+    assert await held(rig, capability) == own
+    assert store.leases() == {}
+
+
+@pytest.mark.parametrize(("name", "capability"), STORED)
 async def test_our_value_is_not_taken_for_the_owners_after_a_crash(
     name: str, capability: Capability, store: Store
 ) -> None:
@@ -136,7 +179,7 @@ async def test_our_value_is_not_taken_for_the_owners_after_a_crash(
     assert await held(rig, capability) == own
 
 
-@pytest.mark.parametrize(("name", "capability"), knobs_of(WriteClass.PERSISTENT))
+@pytest.mark.parametrize(("name", "capability"), STORED)
 async def test_somebody_elses_change_stands_until_resume(
     name: str, capability: Capability, store: Store
 ) -> None:
@@ -159,7 +202,7 @@ async def test_somebody_elses_change_stands_until_resume(
     assert await held(rig, capability) == third
 
 
-@pytest.mark.parametrize(("name", "capability"), knobs_of(WriteClass.PERSISTENT))
+@pytest.mark.parametrize(("name", "capability"), STORED)
 async def test_the_owner_may_turn_it_back_to_his_own_value(
     name: str, capability: Capability, store: Store
 ) -> None:
@@ -174,7 +217,7 @@ async def test_the_owner_may_turn_it_back_to_his_own_value(
     assert await held(rig, capability) == own
 
 
-@pytest.mark.parametrize(("name", "capability"), knobs_of(WriteClass.PERSISTENT))
+@pytest.mark.parametrize(("name", "capability"), AT_ONCE)
 async def test_a_change_by_somebody_else_before_hand_back_stands(
     name: str, capability: Capability, store: Store
 ) -> None:
