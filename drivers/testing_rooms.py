@@ -8,10 +8,11 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 
 from drivers.api import Device, Now, Sample, Signal
 from drivers.meters.mqtt_meter import MqttMeter
-from drivers.profile import load_mqtt_profile
+from drivers.profile import MqttProfile, load_mqtt_profile
 from drivers.rooms.home_assistant import HomeAssistantRoom
 from drivers.rooms.opentherm_gateway import gateway_topics
 from drivers.rooms.topics_room import (
@@ -101,9 +102,9 @@ def listeners(link: MqttLink, now: Now) -> list[Device]:
             now=now,
         ),
         HomeAssistantRoom("announced", link, discovery_topic=DISCOVERY, now=now),
-        TopicsRoom("gateway", link, gateway_topics("OTGW/value/otgw"), now=now),
+        TopicsRoom("gateway", link, _gateway(), now=now),
         TopicsRoom("own", link, own, now=now),
-        MqttMeter("meter", load_mqtt_profile("shelly_pro_3em"), link, now=now),
+        MqttMeter("meter", _meter(), link, now=now),
     ]
 
 
@@ -119,6 +120,16 @@ async def check_listeners_survive(messages: Sequence[Heard]) -> None:
             low, high = POSSIBLE[signal]
             if isinstance(outcome, Sample) and not low <= outcome.value <= high:
                 raise ConformanceError(f"{device.name}: {signal} = {outcome.value}")
+
+
+@cache
+def _gateway() -> RoomTopics:
+    return gateway_topics("OTGW/value/otgw")
+
+
+@cache
+def _meter() -> MqttProfile:
+    return load_mqtt_profile("shelly_pro_3em")
 
 
 def _now() -> datetime:

@@ -26,6 +26,7 @@ class MemoryLinks:
         self.broker = MemoryMqttLink()
 
     def modbus(self, device: Device, profile: ModbusProfile) -> ModbusLink:
+        del device
         return MemoryModbusLink(RegisterBank(profile))
 
     def mqtt(self) -> MqttLink:
