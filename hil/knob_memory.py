@@ -16,19 +16,25 @@ Show = Callable[[Knob, float | None], None]
 
 
 class KnobMemory:
-    """The knobs of one device. `meets` tells whether the mode a knob needs is set."""
+    """The knobs of one device.
+
+    `show` and `held` put and get what the device shows for a knob; `meets` tells whether the mode
+    that a knob needs is set.
+    """
 
     def __init__(
         self,
         knobs: Iterable[Knob],
         *,
         show: Show,
+        held: Callable[[Knob], float | None],
         on_write: OnWrite,
         meets: Callable[[Precondition], bool],
         power_up: Mapping[Capability, float],
     ) -> None:
         self.write_counts: dict[str, int] = {}
         self._show = show
+        self._held = held
         self._on_write = on_write
         self._meets = meets
         self._power_up = power_up
@@ -36,8 +42,11 @@ class KnobMemory:
         self._lapses_s: dict[Capability, float] = {}
         self._pending: dict[Capability, tuple[float, float]] = {}  # when, value
         self._by_point: dict[str, list[Knob]] = {}
+        self._by_mode: dict[str, list[Knob]] = {}
         for knob in knobs:
             self._by_point.setdefault(knob.point, []).append(knob)
+            if knob.only_when is not None:
+                self._by_mode.setdefault(knob.only_when.point, []).append(knob)
 
     def take(self, point: str, value: float) -> None:
         """Somebody has written to a point; the device shows the value already."""
@@ -47,6 +56,7 @@ class KnobMemory:
         for knob in knobs:
             if knob.only_when is None or self._meets(knob.only_when):
                 self._obey(knob, value)
+        self._change_mode(point)
 
     def start(self) -> None:
         """Show what the device has after power-up where nothing is stored."""
@@ -77,6 +87,12 @@ class KnobMemory:
             self._end(knob)
         self._pending.clear()
         self.start()
+
+    def _change_mode(self, point: str) -> None:
+        """Knobs that act in certain modes of this point begin or cease to act."""
+        for knob in self._by_mode.get(point, ()):
+            acts = knob.only_when is None or self._meets(knob.only_when)
+            self._on_write(knob.capability, self._held(knob) if acts else None)
 
     def _obey(self, knob: Knob, value: float) -> None:
         if knob.release_value is not None and value == knob.release_value:

@@ -52,6 +52,8 @@ class Manners:
     older_until: str = ""  # the firmware that turned them
     power_up: Mapping[str, float] = field(default_factory=dict)  # of volatile knobs, by capability
     settings: Mapping[str, float] = field(default_factory=dict)  # owner's, by point
+    more_registers: Mapping[str, int] = field(default_factory=dict)  # holding registers that the
+    # profile leaves out and other clients write, by name; they hold what they are given
     watchdog: Watchdog | None = None
     source: str = ""
 

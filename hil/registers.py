@@ -26,6 +26,7 @@ from hil.manners import WRITE_SEVERAL, Manners
 
 Readings = Callable[[], Mapping[Signal, float | None]]
 
+REGISTERS = (Space.HOLDING, Space.INPUT)
 CURVE_KNOBS = (Capability.CURVE_OFFSET, Capability.ROOM_SETPOINT)
 """A pump whose owner chose the heating curve: what it comes with."""
 
@@ -90,6 +91,10 @@ class RegisterImage:
             name: _turned(point) if name in turned else point
             for name, point in profile.points.items()
         }
+        for name, address in manners.more_registers.items():
+            self._points[name] = Point(
+                name=name, space=Space.HOLDING, address=address, kind=Kind.UINT16, writable=True
+            )
         self._knob_points = {knob.point for knob in profile.knobs.values()}
         single = WRITE_SEVERAL not in manners.write_functions
         self._single = {name for name, point in self._points.items() if single or point.weights}
@@ -102,6 +107,7 @@ class RegisterImage:
         self._memory = KnobMemory(
             profile.knobs.values(),
             show=self._show_knob,
+            held=lambda knob: self._value(knob.point),
             on_write=on_write,
             meets=self._meets,
             power_up={Capability(name): value for name, value in manners.power_up.items()},
@@ -148,7 +154,8 @@ class RegisterImage:
         """Registers as on the wire; refuses a request that touches a hole."""
         if not self._fresh:
             self._refresh()
-        for table in (space, *(other for other in Space if self._one_table)):
+        one = self._one_table and space in REGISTERS
+        for table in REGISTERS if one else (space,):
             cells = [self._cells.get((table, address + offset)) for offset in range(count)]
             found = [cell for cell in cells if cell is not None]
             if len(found) == count:
@@ -179,7 +186,8 @@ class RegisterImage:
             offset += point.address + register_count(point) - (address + offset)
         for point, registers, value in accepted:
             self._show(point, registers)
-            self._memory.take(point.name, value)
+            if point.name in self.profile.points:
+                self._memory.take(point.name, value)
 
     def written(self, address: int) -> str | None:
         """The name of the point that a write to an address means."""

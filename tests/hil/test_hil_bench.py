@@ -115,6 +115,7 @@ class TestLockstep:
     async def test_a_restart_hangs_up_and_the_pump_is_back_after_its_boot(self):
         async with lockstep() as (ask, places):
             async with over_tcp(places["modbus_port"]) as client:
+                assert not (await client.read_input_registers(NIBE_FLOW, device_id=1)).isError()
                 assert await ask({"restart": True}) == {"restart": True}
                 async with asyncio.timeout(5.0):
                     while client.connected:  # noqa: ASYNC110  the client offers no event

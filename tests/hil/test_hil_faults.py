@@ -185,6 +185,32 @@ def test_an_alarm_without_stop_leaves_the_house_warm():
     assert house.truth().heat_kwh > 5.0
 
 
+def test_the_energy_manager_of_a_lambda_complains_once_it_was_fed_and_is_forgotten():
+    house = simulated("lambda_eul")
+    advance(house, hours=1)
+    shown(house, "flow")
+    advance(house, hours=1)
+    assert shown(house, "alarm") == 0.0  # nobody has ever written to it
+    house.modbus.write(PUMP_UNIT, 102, [0xFC18])
+    assert house.modbus.read(PUMP_UNIT, Space.HOLDING, 102, 1) == [0xFC18]
+    advance(house, minutes=4)
+    assert shown(house, "alarm") == 0.0
+    advance(house, minutes=2)
+    assert shown(house, "alarm") == 3.0  # reading is no feeding
+    assert not house.firmware.stopped
+    assert house.pump_registers.write_counts == {}
+
+
+def test_a_therma_v_stands_a_minute_after_the_last_request():
+    house = simulated("lg_therma_v")
+    shown(house, "flow")
+    advance(house, seconds=45)
+    assert not house.firmware.stopped
+    advance(house, seconds=15)
+    assert house.firmware.stopped
+    assert shown(house, "alarm") == 3.0
+
+
 def test_older_firmware_turns_the_words_and_the_drivers_view_shows_it():
     house = simulated("lambda_eul", older_firmware=True)
     advance(house, hours=6)
@@ -232,9 +258,12 @@ def test_a_knob_in_the_wrong_mode_is_stored_and_not_obeyed():
     before_c = house.firmware.return_request_c
     write(house, Capability.RETURN_SETPOINT, 31.0)
     assert house.firmware.return_request_c == before_c
-    write(house, Capability.CURVE_OFFSET, 5.0)
+    write(house, Capability.CURVE_OFFSET, 5.0)  # the mode comes: what was written acts
+    assert house.firmware.return_request_c == 31.0
     write(house, Capability.RETURN_SETPOINT, 32.0)
     assert house.firmware.return_request_c == 32.0
+    write(house, Capability.CURVE_OFFSET, 0.0)
+    assert house.firmware.return_request_c is None
 
 
 def test_a_stored_sg_state_is_in_force_again_after_a_restart():

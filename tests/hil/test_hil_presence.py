@@ -111,9 +111,11 @@ def test_a_restart_makes_the_watchdog_forget():
 
 @pytest.mark.parametrize("name", sorted(known_manners()))
 def test_manners_speak_of_a_profile_and_its_points(name):
-    points = PROFILES[name].points
-    assert set(known_manners()[name].older_words) <= set(points)
-    assert set(known_manners()[name].settings) <= set(points)
+    points, manners = PROFILES[name].points, known_manners()[name]
+    assert set(manners.older_words) <= set(points)
+    assert set(manners.settings) <= set(points)
+    if manners.watchdog is not None:
+        assert set(manners.watchdog.armed_by) <= {*points, *manners.more_registers}
 
 
 def test_manners_with_an_unknown_key_are_refused():
