@@ -20,7 +20,9 @@ class Space(StrEnum):
     """Modbus table of a point."""
 
     INPUT = "input"  # FC04
-    HOLDING = "holding"  # FC03, written with FC16
+    HOLDING = "holding"  # FC03, written with FC16 or FC06
+    DISCRETE = "discrete"  # FC02: single bits, each as a register of 0 or 1
+    COIL = "coil"  # FC01: as above, and only read
 
 
 class Kind(StrEnum):

@@ -2,7 +2,8 @@
 
 Written here rather than taken from a library: a device that stays silent, comes late, closes the
 door on a second client or boots has to be in charge of its own frames.
-Layout: Modbus Application Protocol V1.1b3, 6.3 (function 3), 6.4 (4), 6.6 (6), 6.12 (16), 7.
+Layout: Modbus Application Protocol V1.1b3, 6.1 (function 1), 6.2 (2), 6.3 (3), 6.4 (4), 6.6 (6),
+6.12 (16), 7.
 """
 
 from drivers.errors import NoAnswerError, RefusedByDeviceError
@@ -12,7 +13,13 @@ from hil.manners import WRITE_SEVERAL, WRITE_SINGLE
 from hil.presence import BusyError
 from hil.registers import IllegalValueError
 
-READ_HOLDING, READ_INPUT = 3, 4
+READ_COILS, READ_DISCRETE, READ_HOLDING, READ_INPUT = 1, 2, 3, 4
+READS = {
+    READ_COILS: Space.COIL,
+    READ_DISCRETE: Space.DISCRETE,
+    READ_HOLDING: Space.HOLDING,
+    READ_INPUT: Space.INPUT,
+}
 ILLEGAL_FUNCTION, ILLEGAL_ADDRESS, ILLEGAL_VALUE = 1, 2, 3
 BUSY, NO_SUCH_UNIT = 6, 11
 LARGEST_READ, LARGEST_WRITE = 125, 123
@@ -45,7 +52,7 @@ class _UnknownFunctionError(Exception):
 
 def _data(bus: Bus, unit: int, request: bytes) -> bytes:
     function = request[0]
-    if function in (READ_HOLDING, READ_INPUT):
+    if function in READS:
         return _read(bus, unit, request)
     if function in (WRITE_SINGLE, WRITE_SEVERAL) and function in bus.manners(unit).write_functions:
         return _write(bus, unit, request)
@@ -56,8 +63,10 @@ def _read(bus: Bus, unit: int, request: bytes) -> bytes:
     address, count = _numbers(request)
     if len(request) != 5 or not 1 <= count <= LARGEST_READ:
         raise IllegalValueError("illegal value: wrong number of registers")
-    space = Space.INPUT if request[0] == READ_INPUT else Space.HOLDING
-    registers = bus.read(unit, space, address, count)
+    registers = bus.read(unit, READS[request[0]], address, count)
+    if request[0] in (READ_COILS, READ_DISCRETE):
+        bits = sum(bit << place for place, bit in enumerate(registers))
+        return bytes([(count + 7) // 8]) + bits.to_bytes((count + 7) // 8, "little")
     return bytes([2 * count]) + b"".join(register.to_bytes(2, "big") for register in registers)
 
 

@@ -12,8 +12,7 @@ import tty
 from drivers.transports.modbus_frames import checksum
 from hil.answers import (
     NO_SUCH_UNIT,
-    READ_HOLDING,
-    READ_INPUT,
+    READS,
     REFUSAL,
     answer,
 )
@@ -32,7 +31,7 @@ def request_bytes(received: bytes) -> int | None:
     """Length of the request that begins like this; None: not yet known; 0: no request."""
     if len(received) < 2:
         return None
-    if received[1] in (READ_HOLDING, READ_INPUT, WRITE_SINGLE):
+    if received[1] in READS or received[1] == WRITE_SINGLE:
         return PLAIN_FRAME_BYTES
     if received[1] != WRITE_SEVERAL:
         return 0

@@ -105,13 +105,16 @@ class ClientLink:
         what = f"{self.endpoint} unit {unit}, reading {count} {space} registers at {address}"
         async with self._lock:
             client = await self._ready(unit)
-            function = (
-                client.read_input_registers
-                if space is Space.INPUT
-                else client.read_holding_registers
-            )
+            function = {
+                Space.INPUT: client.read_input_registers,
+                Space.HOLDING: client.read_holding_registers,
+                Space.DISCRETE: client.read_discrete_inputs,
+                Space.COIL: client.read_coils,
+            }[space]
             request = function(address, count=count, device_id=unit)
             answer = await self._exchange(request, what, unit)
+        if space in (Space.DISCRETE, Space.COIL):
+            return [int(bit) for bit in answer.bits[:count]]
         return list(answer.registers)
 
     async def write(

@@ -1,7 +1,8 @@
 """What bytes can become the answer to a Modbus request, on TCP and on a serial line. Pure."""
 
 _HEADER_BYTES = 6  # transaction, protocol, length
-_READS = frozenset({0x03, 0x04})
+_BIT_READS = frozenset({0x01, 0x02})
+_READS = frozenset({0x03, 0x04}) | _BIT_READS
 _REFUSAL = 0x80
 _CRC_BYTES = 2
 _POLYNOMIAL = 0xA001
@@ -86,8 +87,14 @@ def _expected_bytes(asked: bytes, told: bytes) -> int:
     if len(told) > 1 and told[1] & _REFUSAL:
         return 3
     if asked[1] in _READS:
-        return 3 + 2 * int.from_bytes(asked[4:6], "big")
+        return 3 + _data_bytes(asked)
     return 6
+
+
+def _data_bytes(asked: bytes) -> int:
+    """Bytes of data that answer a request to read: two for a register, one for eight bits."""
+    count = int.from_bytes(asked[4:6], "big")
+    return (count + 7) // 8 if asked[1] in _BIT_READS else 2 * count
 
 
 def _content_fault(asked: bytes, told: bytes) -> str | None:
@@ -95,7 +102,7 @@ def _content_fault(asked: bytes, told: bytes) -> str | None:
     if told[1] & _REFUSAL:
         return None
     if asked[1] in _READS:
-        data_bytes = 2 * int.from_bytes(asked[4:6], "big")
+        data_bytes = _data_bytes(asked)
         if told[2] != data_bytes:
             return f"the answer announces {told[2]} bytes instead of {data_bytes}"
         return None

@@ -35,7 +35,7 @@ async def pymodbus_server(port: int = 0) -> AsyncIterator[int]:
         def block(first: int) -> list[SimData]:
             return [SimData(10, values=list(range(first, first + 10)), datatype=DataType.REGISTERS)]
 
-        bits = [SimData(0, values=[False], datatype=DataType.BITS)]
+        bits = [SimData(0, values=[True, False] * 5 + [True] * 6, datatype=DataType.BITS)]
         return SimDevice(
             number, simdata=(bits, bits, block(100 * number), block(1000 * number)), action=busy
         )
@@ -109,6 +109,15 @@ async def test_reads_and_writes_go_to_their_unit_and_table() -> None:
         await link.write(2, 12, [7, 65535])
         assert await link.read(2, Space.HOLDING, 11, 4) == [201, 7, 65535, 204]
         assert await link.read(1, Space.HOLDING, 12, 1) == [102]
+
+
+@pytest.mark.sockets
+@pytest.mark.enable_socket
+async def test_bits_are_read_as_registers_of_0_or_1() -> None:
+    async with pymodbus_server() as port, link_to(port) as link:
+        for space in (Space.COIL, Space.DISCRETE):
+            assert await link.read(1, space, 0, 3) == [1, 0, 1]
+            assert await link.read(1, space, 3, 9) == [0, 1] * 3 + [0, 1, 1]
 
 
 @pytest.mark.sockets
@@ -289,13 +298,16 @@ def test_a_pool_makes_a_new_link_after_the_last_user_left() -> None:
 
 REQUEST = bytes.fromhex("0001 0000 0006 01 04 000a 0002")
 GOOD = bytes.fromhex("0001 0000 0007 01 04 04 0001 0002")
+BITS = bytes.fromhex("0001 0000 0006 01 02 0004 0009")
+NINE_BITS = bytes.fromhex("0001 0000 0005 01 02 02 ff 01")
 WRITE = bytes.fromhex("0001 0000 0009 01 10 000c 0001 02 0007")
 ACKNOWLEDGED = bytes.fromhex("0001 0000 0006 01 10 000c 0001")
 REFUSED = bytes.fromhex("0001 0000 0003 01 84 02")
 
 
 @pytest.mark.parametrize(
-    ("request_", "answer"), [(REQUEST, GOOD), (REQUEST, REFUSED), (WRITE, ACKNOWLEDGED)]
+    ("request_", "answer"),
+    [(REQUEST, GOOD), (REQUEST, REFUSED), (BITS, NINE_BITS), (WRITE, ACKNOWLEDGED)],
 )
 def test_every_beginning_of_a_good_answer_is_good(request_: bytes, answer: bytes) -> None:
     for length in range(1, len(answer) + 1):

@@ -1,5 +1,7 @@
 """Modbus requests answered byte by byte, as the specification prints them."""
 
+from types import SimpleNamespace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -36,6 +38,13 @@ def test_input_registers_are_read_by_function_4():
     assert told("04 0001 0001") == "04 02 01 81"
 
 
+def test_bits_are_packed_from_the_lowest_of_the_first_byte():
+    tables = {"coil": [1] + [0] * 8 + [1], "discrete": [0] * 7 + [1]}
+    bus = SimpleNamespace(read=lambda _unit, space, *_: tables[space], manners=lambda _: Manners())
+    assert answer(bus, 1, bytes.fromhex("01 0003 000a")).hex(" ") == "01 02 01 02"
+    assert answer(bus, 1, bytes.fromhex("02 0003 0008")).hex(" ") == "02 01 80"
+
+
 def test_one_register_is_written_by_function_6_and_several_by_16():
     assert told("06 0003 00d7") == "06 00 03 00 d7"
     assert told("10 0002 0002 04 0001 00d7") == "10 00 02 00 02"
@@ -44,7 +53,8 @@ def test_one_register_is_written_by_function_6_and_several_by_16():
 @pytest.mark.parametrize(
     ("request_", "code"),
     [
-        ("01 0000 0001", "81 01"),  # coils: no such function
+        ("01 0000 0001", "81 02"),  # it has no coils
+        ("05 0000 ff00", "85 01"),  # and none can be written anywhere
         ("2b 0e 01 00", "ab 01"),
         ("04 0063 0001", "84 02"),  # a hole
         ("06 0063 0001", "86 02"),
