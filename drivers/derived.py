@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from drivers.api import OperatingState
+from drivers.errors import OutOfRangeError
 from drivers.points import Undecodable
 
 Share = tuple[int, float]
@@ -19,7 +20,7 @@ class Rule:
     """A value from the values of other points, and back."""
 
     combine: Callable[[Sequence[float]], float | Undecodable]
-    split: Callable[[float, int], Sequence[Share]]  # value, number of parts
+    split: Callable[[float, int], Sequence[Share]]  # value, number of parts; OutOfRangeError
     count: int | None = None  # of parts; None: any
 
 
@@ -57,9 +58,10 @@ def _sg_contacts(value: float, count: int) -> Sequence[Share]:
     Contact 1 opens first and closes last: alone it is the block.
     """
     del count
-    first, second = next(
-        (contacts for contacts, state in _CONTACTS.items() if state == value), (0.0, 0.0)
-    )
+    contacts = next((contacts for contacts, state in _CONTACTS.items() if state == value), None)
+    if contacts is None:
+        raise OutOfRangeError(f"{value:g} is no state of SG Ready: they are 1, 2, 3 and 4")
+    first, second = contacts
     shares = [(0, first), (1, second)]
     return shares if first == 0.0 else shares[::-1]
 

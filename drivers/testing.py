@@ -1,27 +1,75 @@
 """The conformance kit: what every heat-pump driver and profile must do, and a device to try it on.
 
 A test runs every function in `CHECKS` on a fresh `Rig`; each raises `ConformanceError` with the
-fact that was found. A rig stands on the in-memory transport, so the kit needs no network.
+fact that was found. A rig stands on an in-memory transport, so the kit needs no network, and the
+same checks serve every profile of every transport.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Generic, Protocol, TypeVar
 
-from drivers.api import Absent, Capability, HeatPump, Now, Sample, WriteClass
+from drivers.api import Absent, Capability, HeatPump, Knob, Now, Sample, Signal, WriteClass
 from drivers.errors import DriverError, LinkLostError, RefusedByDeviceError
 from drivers.heat_pumps.modbus_pump import ModbusHeatPump
+from drivers.heat_pumps.mqtt_pump import MqttHeatPump
 from drivers.points import Point, Space, encode, register_count
-from drivers.profile import ModbusProfile
+from drivers.profile import AnyProfile, ModbusProfile, MqttProfile
+from drivers.testing_topics import TopicBank
 from drivers.transports.in_memory import MemoryModbusLink
 from drivers.transports.modbus import ModbusLink
 
 AN_INSTANT = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
+PATIENCE_S = 0.01
+"""The devices of the kit answer at once or never."""
+
 MakePump = Callable[[ModbusProfile, ModbusLink, Now], HeatPump]
 
 
 class ConformanceError(Exception):
     """A driver breaks a rule that all drivers keep."""
+
+
+class Bank(Protocol):
+    """A device filled with plausible values, to be tried on; whatever it speaks."""
+
+    @property
+    def reads(self) -> int:
+        """How much the driver has read or heard."""
+        ...
+
+    @property
+    def writes(self) -> Sequence[object]:
+        """What the driver has written."""
+        ...
+
+    def spoilt(self, name: str) -> Iterator[str]:
+        """Let a point hold each of its "no value"s in turn; good again at the end."""
+        ...
+
+    def remove(self, name: str) -> None:
+        """Let a point not exist on this model."""
+        ...
+
+    def set_mode(self, knob: Knob) -> None:
+        """Put the device in the mode in which a knob acts."""
+        ...
+
+    def cut(self) -> str:
+        """Fail at everything; answers with what a reason must then say."""
+        ...
+
+    def mend(self) -> None:
+        """Work again."""
+        ...
+
+    def reports(self, point: str) -> bool:
+        """Whether the device tells what it holds there."""
+        ...
+
+
+AnyBank = TypeVar("AnyBank", bound=Bank, covariant=True)
 
 
 class RegisterBank:
@@ -52,6 +100,33 @@ class RegisterBank:
             self.put(below.name, encode(below, below.minimum))
         if above is not None and above.maximum is not None:
             self.put(above.name, encode(above, above.maximum))
+
+    def spoilt(self, name: str) -> Iterator[str]:
+        """Let a point hold each of its sentinels in turn; good again at the end."""
+        point = self._profile.points[name]
+        for sentinel in point.sentinels:
+            self.put(name, _raw_registers(point, sentinel))
+            yield str(sentinel)
+        self.put(name, encode(point, plausible(point)))
+
+    def set_mode(self, knob: Knob) -> None:
+        """Put the device in the mode in which a knob acts."""
+        if knob.only_when is not None:
+            mode = self._profile.points[knob.only_when.point]
+            self.put(mode.name, encode(mode, knob.only_when.values[0]))
+
+    def cut(self) -> str:
+        """Fail at everything; answers with what a reason must then say."""
+        self.failure = LinkLostError("unplugged")
+        return "unplugged"
+
+    def mend(self) -> None:
+        """Work again."""
+        self.failure = None
+
+    def reports(self, point: str) -> bool:
+        """Every register can be read."""
+        return point in self._profile.points
 
     def remove(self, name: str) -> None:
         """Let a point not exist on this model."""
@@ -91,32 +166,72 @@ def plausible(point: Point) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class Rig:
-    """A pump on a register bank."""
+class Rig(Generic[AnyBank]):
+    """A pump on a device to try it on."""
 
-    profile: ModbusProfile
-    bank: RegisterBank
+    profile: AnyProfile
+    bank: AnyBank
     pump: HeatPump
-    make_pump: MakePump | None = None
+    make_again: "Callable[[str], Rig[AnyBank]]"
 
-    def renewed(self) -> "Rig":
-        """The same on fresh registers."""
-        return make_rig(self.profile, self.make_pump)
+    def without(self, point: str) -> "Rig[AnyBank]":
+        """The same on a fresh device that lacks a point."""
+        return self.make_again(point)
 
 
-def make_rig(profile: ModbusProfile, make_pump: MakePump | None = None) -> Rig:
-    """A fresh pump on fresh registers, at a standing clock."""
+def _standing() -> datetime:
+    return AN_INSTANT
+
+
+def make_rig(
+    profile: ModbusProfile, make_pump: MakePump | None = None, *, without: str = ""
+) -> Rig[RegisterBank]:
+    """A fresh pump on fresh registers, at a standing clock; `without` names a point it lacks."""
     bank = RegisterBank(profile)
     link = MemoryModbusLink(bank)
-
-    def now() -> datetime:
-        return AN_INSTANT
-
+    if without:
+        bank.remove(without)
     if make_pump is None:
-        pump: HeatPump = ModbusHeatPump(profile.name, profile, link, unit=1, now=now)
+        pump: HeatPump = ModbusHeatPump(profile.name, profile, link, unit=1, now=_standing)
     else:
-        pump = make_pump(profile, link, now)
-    return Rig(profile, bank, pump, make_pump)
+        pump = make_pump(profile, link, _standing)
+    return Rig(profile, bank, pump, lambda point: make_rig(profile, make_pump, without=point))
+
+
+def make_mqtt_rig(profile: MqttProfile, *, without: str = "") -> Rig[TopicBank]:
+    """A fresh pump on fresh topics, at a standing clock; `without` names a point it lacks."""
+    bank = TopicBank(profile)
+    if without:
+        bank.remove(without)
+    pump = MqttHeatPump(profile.name, profile, bank, now=_standing, patience_s=PATIENCE_S)
+    bank.publish_all()
+    return Rig(profile, bank, pump, lambda point: make_mqtt_rig(profile, without=point))
+
+
+def make_any_rig(profile: AnyProfile) -> Rig[Bank]:
+    """The rig of a profile, whatever it speaks."""
+    if isinstance(profile, ModbusProfile):
+        return make_rig(profile)
+    return make_mqtt_rig(profile)
+
+
+def users_of(profile: AnyProfile, name: str) -> set[Signal]:
+    """The signals that have no value when a point has none."""
+    if isinstance(profile, ModbusProfile):
+        return {signal for signal, user in profile.signals.items() if user == name}
+    place = profile.points[name]
+    if not place.topic:
+        return set()  # derived: its parts can be missing; never reported: nothing can
+    twins = {
+        other.name
+        for other in profile.points.values()
+        if (other.topic, other.pointer, other.field) == (place.topic, place.pointer, place.field)
+    }
+    return {
+        signal
+        for signal, user in profile.signals.items()
+        if twins & {user, *profile.points[user].of}
+    }
 
 
 async def check_heat_pump(profile: ModbusProfile, make_pump: MakePump | None = None) -> None:
@@ -125,7 +240,7 @@ async def check_heat_pump(profile: ModbusProfile, make_pump: MakePump | None = N
         await check(make_rig(profile, make_pump))
 
 
-async def check_every_promised_signal_has_a_value(rig: Rig) -> None:
+async def check_every_promised_signal_has_a_value(rig: Rig[Bank]) -> None:
     """With healthy registers every signal of the profile is a sample, and nothing else is."""
     observed = await rig.pump.read()
     _require(set(observed) == set(rig.profile.signals), "signals differ from the profile's")
@@ -133,60 +248,77 @@ async def check_every_promised_signal_has_a_value(rig: Rig) -> None:
         _require(isinstance(outcome, Sample), f"{signal} has no value: {outcome}")
 
 
-async def check_sentinel_is_no_value(rig: Rig) -> None:
+async def check_sentinel_is_no_value(rig: Rig[Bank]) -> None:
     """A sentinel makes its signals absent and leaves all others alone."""
-    for name, point in rig.profile.points.items():
-        users = {signal for signal, user in rig.profile.signals.items() if user == name}
-        for sentinel in point.sentinels if users else ():
-            rig.bank.put(name, _raw_registers(point, sentinel))
-            observed = await rig.pump.read()
-            absent = {signal for signal, outcome in observed.items() if isinstance(outcome, Absent)}
+    for name in rig.profile.points:
+        users = users_of(rig.profile, name)
+        for sentinel in rig.bank.spoilt(name) if users else ():
+            absent = await _absent(rig.pump)
             _require(absent == users, f"{sentinel} in {name}: absent are {sorted(absent)}")
-        rig.bank.put(name, encode(point, plausible(point)))
 
 
-async def check_absent_register_is_no_failure(rig: Rig) -> None:
-    """A register that the model lacks makes its own signals absent, in every later cycle too."""
-    for name in set(rig.profile.signals.values()):
-        fresh = rig.renewed()
-        fresh.bank.remove(name)
+async def check_absent_point_is_no_failure(rig: Rig[Bank]) -> None:
+    """A point that the model lacks makes its own signals absent, in every later cycle too."""
+    for name in rig.profile.points:
+        users = users_of(rig.profile, name)
+        if not users:
+            continue
+        fresh = rig.without(name)
         for _ in range(2):
-            observed = await fresh.pump.read()
-            absent = {signal for signal, outcome in observed.items() if isinstance(outcome, Absent)}
-            users = {signal for signal, user in rig.profile.signals.items() if user == name}
+            absent = await _absent(fresh.pump)
             _require(absent == users, f"{name} missing: absent are {sorted(absent)}")
 
 
-async def check_lost_link_makes_everything_absent(rig: Rig) -> None:
+async def check_lost_link_makes_everything_absent(rig: Rig[Bank]) -> None:
     """A dead device raises nothing; every signal states the reason and returns with the link."""
-    rig.bank.failure = LinkLostError("unplugged")
+    reason = rig.bank.cut()
     for signal, outcome in (await rig.pump.read()).items():
         _require(isinstance(outcome, Absent), f"{signal} has a value without a link")
-        _require("unplugged" in str(outcome), f"{signal} does not say why: {outcome}")
-    rig.bank.failure = None
+        _require(reason in str(outcome), f"{signal} does not say why: {outcome}")
+    rig.bank.mend()
     await check_every_promised_signal_has_a_value(rig)
 
 
-async def check_written_values_are_read_back(rig: Rig) -> None:
+async def check_written_values_are_read_back(rig: Rig[Bank]) -> None:
     """Both ends of a knob, its safe range and its release value come back as written."""
     for capability, knob in rig.pump.knobs.items():
         if knob.write_class is WriteClass.FORBIDDEN:
             continue
+        rig.bank.set_mode(knob)
         ends = (knob.minimum, knob.maximum, knob.safe_minimum, knob.safe_maximum)
         for value in (*ends, knob.release_value):
             if value is None:
                 continue
+            before = len(rig.bank.writes)
             await rig.pump.write(capability, value)
+            _require(len(rig.bank.writes) > before, f"{capability} {value}: nothing was sent")
             held = await rig.pump.read_back(capability)
-            _require(isinstance(held, Sample), f"{capability} {value}: {held}")
-            if isinstance(held, Sample):
-                _require(
-                    abs(held.value - value) <= knob.resolution / 2.0,
-                    f"{capability}: wrote {value}, read {held.value}",
-                )
+            if isinstance(held, Absent):
+                silent = not rig.bank.reports(knob.point)
+                _require(silent, f"{capability} {value}: {held}")
+                continue
+            _require(
+                abs(held.value - value) <= knob.resolution / 2.0,
+                f"{capability}: wrote {value}, read {held.value}",
+            )
 
 
-async def check_out_of_range_is_refused(rig: Rig) -> None:
+async def check_another_mode_is_refused(rig: Rig[Bank]) -> None:
+    """A knob that acts in one mode only is not written while the mode is unknown."""
+    for capability, knob in rig.pump.knobs.items():
+        if knob.only_when is None:
+            continue
+        fresh = rig.without(knob.only_when.point)
+        value = knob.maximum if knob.release_value == knob.minimum else knob.minimum
+        try:
+            await fresh.pump.write(capability, value)
+        except DriverError:
+            _require(not fresh.bank.writes, f"{capability} was written in an unknown mode")
+            continue
+        raise ConformanceError(f"{capability} accepted {value} in an unknown mode")
+
+
+async def check_out_of_range_is_refused(rig: Rig[Bank]) -> None:
     """Values beyond a knob, NaN, infinities, forbidden knobs and foreign knobs are not sent."""
     for capability in Capability:
         knob = rig.pump.knobs.get(capability)
@@ -206,7 +338,7 @@ async def check_out_of_range_is_refused(rig: Rig) -> None:
     _require(not rig.bank.writes, "a refused value reached the device")
 
 
-async def check_reading_writes_nothing(rig: Rig) -> None:
+async def check_reading_writes_nothing(rig: Rig[Bank]) -> None:
     """Reading, reading back and closing never write."""
     await rig.pump.read()
     for capability in rig.pump.knobs:
@@ -216,15 +348,22 @@ async def check_reading_writes_nothing(rig: Rig) -> None:
     _require(not rig.bank.writes, f"reading wrote {rig.bank.writes}")
 
 
-CHECKS: tuple[Callable[[Rig], Awaitable[None]], ...] = (
+Check = Callable[[Rig[Bank]], Awaitable[None]]
+CHECKS: tuple[Check, ...] = (
     check_every_promised_signal_has_a_value,
     check_sentinel_is_no_value,
-    check_absent_register_is_no_failure,
+    check_absent_point_is_no_failure,
     check_lost_link_makes_everything_absent,
     check_written_values_are_read_back,
+    check_another_mode_is_refused,
     check_out_of_range_is_refused,
     check_reading_writes_nothing,
 )
+
+
+async def _absent(pump: HeatPump) -> set[Signal]:
+    observed = await pump.read()
+    return {signal for signal, outcome in observed.items() if isinstance(outcome, Absent)}
 
 
 def _raw_registers(point: Point, raw: int) -> tuple[int, ...]:

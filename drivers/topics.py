@@ -7,6 +7,7 @@ payload that asks for a value. Text that means "no value" is compared before any
 import dataclasses
 import json
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -126,6 +127,31 @@ def encode(point: TopicPoint, value: float) -> str:
         )
     text = text_of(point, value)
     return point.commands.get(text, point.command).replace("{value}", text)
+
+
+def requested(point: TopicPoint, message: str) -> float | None:
+    """The value that a message on the command topic asks for, None if none; inverse of `encode`.
+
+    Other placeholders in the command ("{base}", "{lapse_s}") may stand for anything.
+    """
+    for text, command in point.commands.items():
+        if _pattern(command).fullmatch(message):
+            return float(point.codes[text])
+    match = None if point.commands else _pattern(point.command).fullmatch(message)
+    if match is None:
+        return None
+    value = decode(dataclasses.replace(point, pointer="", field=None), match["value"].encode())
+    return value if isinstance(value, float) else None
+
+
+def _pattern(command: str) -> re.Pattern[str]:
+    """What a command looks like with its placeholders filled in."""
+    parts = re.split(r"\{([a-z_]+)\}", command)
+    literals = [re.escape(part) for part in parts[::2]]
+    groups = ["(?P<value>.*)" if name == "value" else ".*" for name in parts[1::2]]
+    return re.compile(
+        "".join(part for pair in zip(literals, [*groups, ""], strict=True) for part in pair)
+    )
 
 
 def text_of(point: TopicPoint, value: float) -> str:

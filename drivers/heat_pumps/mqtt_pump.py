@@ -39,6 +39,7 @@ class MqttHeatPump:
         *,
         base_topic: str | None = None,
         now: Now,
+        patience_s: float = PATIENCE_S,
     ) -> None:
         if profile.kind != DeviceKind.HEAT_PUMP:
             raise ConfigurationError(f"{name}: profile {profile.name} is not of a heat pump")
@@ -46,6 +47,7 @@ class MqttHeatPump:
         self._profile = profile
         self._link = link
         self._reader = TopicsReader(profile, link, base_topic=base_topic, now=now)
+        self._patience_s = patience_s
         self._prepared_after: int | None = None  # how many losses of contact ago
 
     @property
@@ -138,7 +140,7 @@ class MqttHeatPump:
             if not point.topic:
                 return True  # a device that does not report it
             answers = await self._reader.ask([point.name])
-            if await self._reader.heard(shown, PATIENCE_S):
+            if await self._reader.heard(shown, self._patience_s):
                 return True
         return False
 
@@ -147,7 +149,9 @@ class MqttHeatPump:
         known = self._reader.shows(name)
         if isinstance(known, Sample) or not await self._reader.ask([name]):
             return known
-        await self._reader.heard(lambda: isinstance(self._reader.shows(name), Sample), PATIENCE_S)
+        await self._reader.heard(
+            lambda: isinstance(self._reader.shows(name), Sample), self._patience_s
+        )
         return self._reader.shows(name)
 
     async def _prepare(self) -> None:

@@ -1,41 +1,36 @@
 """Every shipped heat pump passes the conformance kit, and the kit catches drivers that cheat."""
 
 import dataclasses
-from collections.abc import Awaitable, Callable
 
 import pytest
 
 from drivers.api import Absent, Capability, Now, Observation, Sample, WriteClass
 from drivers.heat_pumps.modbus_pump import ModbusHeatPump
 from drivers.points import Space, encode
-from drivers.profile import ModbusProfile, Transport, load_modbus_profile, shipped_profiles
+from drivers.profile import ModbusProfile, load_modbus_profile, load_profile, shipped_profiles
 from drivers.testing import (
     AN_INSTANT,
     CHECKS,
+    Check,
     ConformanceError,
-    Rig,
     check_every_promised_signal_has_a_value,
     check_heat_pump,
     check_lost_link_makes_everything_absent,
     check_out_of_range_is_refused,
     check_reading_writes_nothing,
     check_written_values_are_read_back,
+    make_any_rig,
     make_rig,
 )
 from drivers.transports.modbus import ModbusLink
 
-PUMPS = [
-    name
-    for name in shipped_profiles(Transport.MODBUS)
-    if load_modbus_profile(name).kind == "heat_pump"
-]
-Check = Callable[[Rig], Awaitable[None]]
+PUMPS = [name for name in shipped_profiles() if load_profile(name).kind == "heat_pump"]
 
 
 @pytest.mark.parametrize("name", PUMPS)
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
 async def test_shipped_pumps_conform(name: str, check: Check) -> None:
-    await check(make_rig(load_modbus_profile(name)))
+    await check(make_any_rig(load_profile(name)))
 
 
 async def test_a_profile_with_a_forbidden_knob_conforms() -> None:

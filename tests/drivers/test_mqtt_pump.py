@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-import drivers.heat_pumps.mqtt_pump as mqtt_pump
 from drivers.api import Absent, Capability, OperatingState, Sample, Signal, WriteClass
 from drivers.errors import (
     ConfigurationError,
@@ -58,6 +57,7 @@ class _HeishaMon:
             load_mqtt_profile("heishamon") if profile is None else profile,
             self.link,
             now=lambda: self.now,
+            patience_s=0.01,
         )
         self.link.answer = self.obey
         self.link.deliver(MODE, "0")
@@ -70,11 +70,6 @@ class _HeishaMon:
 @pytest.fixture
 def house() -> _HeishaMon:
     return _HeishaMon()
-
-
-@pytest.fixture(autouse=True)
-def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mqtt_pump, "PATIENCE_S", 0.01)
 
 
 async def test_a_command_is_sent_once_surely_and_not_kept(house: _HeishaMon) -> None:
@@ -126,10 +121,10 @@ async def test_a_stale_mode_is_unknown(house: _HeishaMon) -> None:
 
 
 async def test_what_the_device_does_not_report_is_not_read_back(house: _HeishaMon) -> None:
-    await house.pump.write(Capability.SG_READY, 1.0)
+    await house.pump.write(Capability.SG_READY, 3.0)
     await house.pump.write(Capability.COMPRESSOR_LIMIT, 0.5)
     assert house.link.published == [
-        (f"{BASE}/commands/SetSmartGridMode", "2", 1, False),
+        (f"{BASE}/commands/SetSmartGridMode", "1", 1, False),
         (f"{BASE}/commands/SetDemandControl", "133", 1, False),
     ]
     held = await house.pump.read_back(Capability.SG_READY)
