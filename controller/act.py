@@ -20,7 +20,7 @@ from controller.leases import Answer, announced, due, exactly, lost, near, ours,
 from controller.store import Lease, Store, StoreError
 from controller.wear import Ledger, Move, is_stored, weekly_budget
 from drivers.api import Absent, Capability, HeatPump, Knob, Sample
-from drivers.errors import DriverError, TransientError
+from drivers.errors import DriverError, RefusedByDeviceError, TransientError
 
 log = logging.getLogger(__name__)
 
@@ -133,7 +133,7 @@ class Actuator:
                 read_back[capability] = held
         if refusals:
             return NotApplied("; ".join(refusals))
-        answers = {c: a.value for c, a in self._answers.items() if c in settings}
+        answers = {c: a.value for c, a in self._answers.items() if c in settings and a.confirmed}
         return Applied(read_back, answers)
 
     async def _attempt(self, move: Move) -> float | str | None:
@@ -191,15 +191,22 @@ class Actuator:
         return after.value
 
     async def _send(self, move: Move) -> None:
-        capability = move.knob.capability
-        before = self._answers.get(capability)
-        await self._pump.write(capability, move.value)
-        again = before is not None and same(before, move)
-        count = before.count + 1 if before is not None and again else 1
-        self._answers[capability] = Answer(move.value, move.purpose, count, self._ledger.now_s)
+        try:
+            await self._pump.write(move.knob.capability, move.value)
+        except RefusedByDeviceError:
+            self._hear(move, confirmed=False)
+            raise
+        self._hear(move, confirmed=True)
+
+    def _hear(self, move: Move, *, confirmed: bool) -> None:
+        last = self._answers.get(move.knob.capability)
+        count = last.count + 1 if last is not None and same(last, move) else 1
+        self._answers[move.knob.capability] = Answer(
+            move.value, move.purpose, count, self._ledger.now_s, confirmed
+        )
 
     def _in_vain(self, move: Move, *, pause_s: float) -> bool:
-        """Whether the device has confirmed this write so often that it is to rest now."""
+        """Whether the device has answered this write so often that it is to rest now."""
         last = self._answers.get(move.knob.capability)
         if last is None or not same(last, move) or last.count < TRIES:
             return False

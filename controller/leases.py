@@ -11,12 +11,13 @@ from drivers.api import Absent, Knob, Sample
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The last write that the device confirmed, and how often in a row it was this one."""
+    """What the device said to the last write, and how often in a row it was this one."""
 
     value: float
     purpose: Purpose
     count: int
     at_s: float  # on the ledger's clock
+    confirmed: bool  # else refused; a write without an answer leaves none
 
 
 def announced(move: Move, lease: Lease | None, held: Sample | Absent) -> Lease:
@@ -43,7 +44,7 @@ def lost(knob: Knob, lease: Lease, held: Sample | Absent) -> bool:
 
 
 def same(last: Answer, move: Move) -> bool:
-    """Whether a move would only repeat the last confirmed write."""
+    """Whether a move would only repeat the last write that was answered."""
     return last.purpose is move.purpose and near(last.value, move.value, move.knob)
 
 

@@ -9,7 +9,7 @@ from drivers.api import Capability, Sample, WriteClass
 from drivers.errors import DriverError, TransientError
 from drivers.points import Point, Space, decode, encode
 from drivers.profile import ModbusProfile, Transport, load_modbus_profile, shipped_profiles
-from drivers.testing import Rig
+from drivers.testing import Rig, make_rig
 
 AT = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
 LATER = AT + timedelta(hours=2)
@@ -35,6 +35,16 @@ def knobs_of(kind: WriteClass) -> list[tuple[str, Capability]]:
 def hand(rig: Rig, store: Store, *, may_write: bool = True) -> Actuator:
     """A new hand on the same pump and store, as after a start."""
     return Actuator(rig.pump, store, may_write=rig.pump.knobs if may_write else ())
+
+
+def rig_of(name: str, capability: Capability) -> Rig:
+    """A pump of this make in the mode in which the knob acts."""
+    rig = make_rig(load_modbus_profile(name))
+    needed = rig.profile.knobs[capability].only_when
+    if needed is not None:
+        point = rig.profile.points[needed.point]
+        rig.bank.put(point.name, encode(point, needed.values[0]))
+    return rig
 
 
 def ask(capability: Capability, value: float) -> Allowed:

@@ -19,6 +19,7 @@ from hands import (
     held,
     in_force,
     knobs_of,
+    rig_of,
     turn,
     written,
 )
@@ -51,7 +52,7 @@ VOLATILE = [
 async def test_a_volatile_value_is_renewed_at_half_its_lapse(
     name: str, capability: Capability, lapse_s: float, store: Store
 ) -> None:
-    rig = make_rig(load_modbus_profile(name))
+    rig = rig_of(name, capability)
     knob = rig.pump.knobs[capability]
     actuator = hand(rig, store)
     value = somewhere(knob)
@@ -71,7 +72,7 @@ async def test_a_volatile_value_that_does_not_lapse_is_written_once_and_after_a_
     name: str, capability: Capability, lapse_s: None, store: Store
 ) -> None:
     del lapse_s
-    rig = make_rig(load_modbus_profile(name))
+    rig = rig_of(name, capability)
     knob = rig.pump.knobs[capability]
     assert knob.release_value is not None  # nothing else would end it
     actuator = hand(rig, store)

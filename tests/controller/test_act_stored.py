@@ -16,6 +16,7 @@ from hands import (
     in_force,
     knobs_of,
     point_of,
+    rig_of,
     turn,
     written,
 )
@@ -56,7 +57,7 @@ AT_ONCE = [case for case in STORED if not point_of(load_modbus_profile(case[0]),
 async def test_a_stored_value_is_written_on_change_only_and_seldom(
     name: str, capability: Capability, store: Store
 ) -> None:
-    rig = make_rig(load_modbus_profile(name))
+    rig = rig_of(name, capability)
     knob = rig.pump.knobs[capability]
     _, first, second = owners_and_ours(knob)
     actuator = hand(rig, store)
@@ -77,7 +78,7 @@ async def test_a_stored_value_is_written_on_change_only_and_seldom(
 async def test_the_owners_value_is_durable_before_the_first_write(
     name: str, capability: Capability, tmp_path: Path
 ) -> None:
-    rig = make_rig(load_modbus_profile(name))
+    rig = rig_of(name, capability)
     own, ours, _ = owners_and_ours(rig.pump.knobs[capability])
     turn(rig, capability, own)
     seen: list[float | None] = []
@@ -98,7 +99,7 @@ async def test_the_owners_value_is_durable_before_the_first_write(
 async def test_the_owners_value_comes_back_at_hand_back(
     name: str, capability: Capability, store: Store
 ) -> None:
-    rig = make_rig(load_modbus_profile(name))
+    rig = rig_of(name, capability)
     own, ours, _ = owners_and_ours(rig.pump.knobs[capability])
     turn(rig, capability, own)
     actuator = hand(rig, store)
@@ -115,7 +116,7 @@ async def test_the_owners_value_comes_back_at_hand_back(
 async def test_the_owners_value_survives_crashes_around_the_write(
     name: str, capability: Capability, crashes: int, *, arrives: bool, store: Store
 ) -> None:
-    rig = make_rig(load_modbus_profile(name))
+    rig = rig_of(name, capability)
     own, *ours = owners_and_ours(rig.pump.knobs[capability])
     turn(rig, capability, own)
     mishap = Mishap(rig)
@@ -141,7 +142,7 @@ async def test_the_owners_value_survives_crashes_around_the_write(
 async def test_the_owners_value_survives_a_crash_of_the_service_and_then_of_its_restore(
     name: str, capability: Capability, *, arrives: bool, store: Store
 ) -> None:
-    rig = make_rig(load_modbus_profile(name))
+    rig = rig_of(name, capability)
     own, ours, _ = owners_and_ours(rig.pump.knobs[capability])
     turn(rig, capability, own)
     await hand(rig, store).apply(ask(capability, ours), AT)  # and the process is gone
@@ -168,7 +169,7 @@ async def test_the_owners_value_survives_a_crash_of_the_service_and_then_of_its_
 async def test_our_value_is_not_taken_for_the_owners_after_a_crash(
     name: str, capability: Capability, store: Store
 ) -> None:
-    rig = make_rig(load_modbus_profile(name))
+    rig = rig_of(name, capability)
     own, first, second = owners_and_ours(rig.pump.knobs[capability])
     turn(rig, capability, own)
     await hand(rig, store).apply(ask(capability, first), AT)
@@ -183,7 +184,7 @@ async def test_our_value_is_not_taken_for_the_owners_after_a_crash(
 async def test_somebody_elses_change_stands_until_resume(
     name: str, capability: Capability, store: Store
 ) -> None:
-    rig = make_rig(load_modbus_profile(name))
+    rig = rig_of(name, capability)
     own, ours, third = owners_and_ours(rig.pump.knobs[capability])
     turn(rig, capability, own)
     actuator = hand(rig, store)
@@ -206,7 +207,7 @@ async def test_somebody_elses_change_stands_until_resume(
 async def test_the_owner_may_turn_it_back_to_his_own_value(
     name: str, capability: Capability, store: Store
 ) -> None:
-    rig = make_rig(load_modbus_profile(name))
+    rig = rig_of(name, capability)
     own, ours, _ = owners_and_ours(rig.pump.knobs[capability])
     turn(rig, capability, own)
     actuator = hand(rig, store)
@@ -221,7 +222,7 @@ async def test_the_owner_may_turn_it_back_to_his_own_value(
 async def test_a_change_by_somebody_else_before_hand_back_stands(
     name: str, capability: Capability, store: Store
 ) -> None:
-    rig = make_rig(load_modbus_profile(name))
+    rig = rig_of(name, capability)
     own, ours, third = owners_and_ours(rig.pump.knobs[capability])
     turn(rig, capability, own)
     await hand(rig, store).apply(ask(capability, ours), AT)

@@ -14,7 +14,7 @@ from controller.guard import Altered, Purpose
 from controller.store import Store, open_store
 from controller.wear import Ledger
 from drivers.api import Capability
-from drivers.errors import TransientError
+from drivers.errors import RefusedByDeviceError, TransientError
 from drivers.profile import load_modbus_profile
 from drivers.testing import Rig, make_rig
 
@@ -241,6 +241,28 @@ async def test_an_owners_value_that_does_not_take_is_not_written_every_minute(
         await actuator.apply(FREE, AT + minutes * MINUTE)
     assert len(tried) == 3
     assert set(store.leases()) == {OFFSET}
+
+
+async def test_a_write_that_the_device_refuses_is_not_repeated_for_ever(store: Store) -> None:
+    rig = rig_with(minimum_interval_s=60.0)
+    mishap = Mishap(rig)
+    actuator = hand(rig, store)
+    await actuator.apply(ask(OFFSET, 1.0), AT)
+    mishap.lost_before = RefusedByDeviceError("illegal value")
+    for minutes in range(1, 20):
+        outcome = await actuator.apply(ask(OFFSET, 3.0), AT + minutes * MINUTE)
+        if isinstance(outcome, Applied):
+            assert outcome == Applied({OFFSET: 1.0})  # what it refused is not acknowledged
+    assert isinstance(outcome, NotApplied)
+    assert "did not take" in outcome.reason
+    assert counted(store) == {Purpose.PLANNER: 3}
+    for minutes in range(20, 60):
+        await actuator.apply(FREE, AT + minutes * MINUTE)
+    assert counted(store) == {Purpose.PLANNER: 3, Purpose.HAND_BACK: 2}
+    mishap.lost_before = None
+    for minutes in range(60, 90):
+        await actuator.apply(FREE, AT + minutes * MINUTE)
+    assert await held(rig, OFFSET) == -5.0
 
 
 # ---- values that settle --------------------------------------------------------------------------
