@@ -17,7 +17,7 @@ from drivers.points import (
     encode,
     register_count,
 )
-from drivers.profile import load_modbus_profile
+from drivers.profile import Transport, load_modbus_profile, shipped_profiles
 from hil.house import load_house
 from hil.manners import Effect, Manners, Watchdog
 from hil.simulated_house import METER_UNIT, PUMP_UNIT, SimulatedHouse
@@ -308,3 +308,12 @@ def test_contacts_are_taken_one_register_at_a_time():
     assert house.firmware.sg.asked == 1
     house.modbus.write(PUMP_UNIT, 40, [1])
     assert house.firmware.sg.asked == 4
+
+
+@pytest.mark.parametrize("name", shipped_profiles(Transport.MODBUS))
+def test_the_pumps_own_settings_can_be_read_before_anybody_has_written(name):
+    profile = load_modbus_profile(name)
+    house = simulated(profile)
+    for capability, knob in profile.knobs.items():
+        if knob.write_class is WriteClass.PERSISTENT and house.pump_registers.in_force(capability):
+            assert not isinstance(shown(house, knob.point), Undecodable), capability

@@ -210,3 +210,22 @@ def test_a_bus_tells_its_units_apart():
         bus.read(7, Space.INPUT, 0, 1)
     with pytest.raises(RefusedByDeviceError, match="unit 7"):
         bus.write(7, 0, [1])
+
+
+KNOBS = [
+    (name, capability)
+    for name in shipped_profiles(Transport.MODBUS)
+    for capability in load_modbus_profile(name).knobs
+]
+
+
+@pytest.mark.parametrize(("name", "capability"), KNOBS)
+def test_every_knob_reaches_the_pump_after_its_delay_and_in_its_mode_only(name, capability):
+    image, written = image_of(name)
+    knob = image.profile.knobs[capability]
+    point = image.profile.points[knob.point]
+    image.write(1, point.address, list(encode(point, knob.maximum)))
+    image.pass_time(knob.latency_s)
+    value = None if knob.maximum == knob.release_value else knob.maximum
+    expected = [(capability, value)] if image.in_force(capability) else []
+    assert [order for order in written if order[0] is capability] == expected
