@@ -208,9 +208,12 @@ def _not_too_warm(draft: Draft, situation: Situation) -> Draft:
     limits = situation.limits
     if room_c is None or room_c < limits.room_max_c or draft.run is False:
         return draft
+    rested = _with_heat(draft, limits, limits.rest_value)
+    if draft.run is None and rested == draft.settings:
+        return draft
     return draft.because(
         f"room {room_c:.1f} °C is at its limit of {limits.room_max_c:.1f} °C",
-        settings=_with_heat(draft, limits, limits.rest_value),
+        settings=rested,
         run=False,
         forced=_for_safety(limits),
     )

@@ -19,7 +19,7 @@ from controller.wishes import Target
 from drivers.api import Capability, Signal
 from mpc.plan import Estimate
 
-VERSION = 1
+VERSION = 2
 
 UNREADABLE = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError)
 """What Python says to a text that is not a record."""
@@ -41,7 +41,6 @@ class StepRecord:
     ghi_w_per_m2: float  # assumed since the cycle before
     outdoor_forecast_c: float | None
     current: float | None  # the heat knob, read before deciding
-    writes_left: float | None  # of the heat knob, this week; None: no limit
     plan_hash: str | None
     forecast_hash: str | None
     released: bool
@@ -52,6 +51,7 @@ class StepRecord:
     plan_time_ms: float | None  # of a plan that arrived in this cycle
     not_solved: bool  # a plan failed in this cycle
     config_hash: str | None = None  # of the settings the run was made with
+    writes_left: float | None = None  # of the heat knob, this week; None: no limit
 
     @property
     def at(self) -> datetime:
@@ -122,7 +122,7 @@ def _record_in(body: Mapping[str, Any]) -> StepRecord:
         ghi_w_per_m2=body["ghi"],
         outdoor_forecast_c=body["outdoor_forecast"],
         current=body["current"],
-        writes_left=body.get("writes_left"),
+        writes_left=body["writes_left"],
         plan_hash=body["plan"],
         forecast_hash=body["forecast"],
         released=body["released"],

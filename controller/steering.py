@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from controller.actuation import LIMITS, in_range, span
-from controller.estimate import Belief, emitter_now
+from controller.estimate import BALANCE_TIME_S, Belief, emitter_now
 from controller.model import HouseModel
 from controller.snapshot import Snapshot
 from drivers.api import Capability, Knob, Signal, WriteClass
@@ -37,8 +37,15 @@ CAUTIOUS_HOURS = 24.0
 CAUTIOUS_K = 2.0
 """While the house has been watched for less than a day the flow is shifted by this at most."""
 
+CURVE_GAIN_K_PER_K, CURVE_REACH_K = 3.0, 3.0
+"""A pump that does not show what its curve asks for: the curve as its owner set it is right, but
+for this much of flow per kelvin of the room's mean error over the last days, and at most so much."""
+
 STORED_CHANGE_PRICE, FREE_CHANGE_PRICE = 4.0, 1.0
 """What a change must spare, in K²h of flow: a wrong kelvin for four hours, or for one."""
+
+TRUST_HOURS = 18.0
+"""An hour this far ahead counts half: it will be planned again before it comes."""
 
 FREE_CHANGES = 24
 PACE = 1.5
@@ -107,7 +114,8 @@ def shift_setting(
     heat_w = np.maximum(coming.own_w[:, None] + worth_w * shifts_k, 0.0)
     if knob.capability is Capability.SG_READY:
         heat_w[:, levels == 1] = 0.0
-    misfit = ((heat_w - coming.wanted_w[:, None]) / worth_w) ** 2
+    sooner = 0.5 ** (np.arange(len(coming.own_w)) / TRUST_HOURS)
+    misfit = sooner[:, None] * ((heat_w - coming.wanted_w[:, None]) / worth_w) ** 2
     held = None if current is None else int(np.abs(levels - current).argmin())
     chosen = level_now(
         misfit,
@@ -178,8 +186,11 @@ def _base(
     aim_c = snapshot.value(Signal.FLOW_SETPOINT_C)
     if knob.capability is Capability.VIRTUAL_OUTDOOR:
         return snapshot.value(Signal.OUTDOOR_C)
-    if aim_c is None or current is None:
+    if current is None:
         return None
+    if aim_c is None:
+        mean_error_k = belief.balance_kh / (BALANCE_TIME_S / 3600.0)
+        return -min(max(CURVE_GAIN_K_PER_K * mean_error_k, -CURVE_REACH_K), CURVE_REACH_K)
     needed_c = _flow_c(belief, model, float(coming.own_w[0]))
     return current + (needed_c - aim_c)
 

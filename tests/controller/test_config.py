@@ -140,7 +140,7 @@ def test_an_empty_file_names_the_sections_it_needs() -> None:
         ("heat_pump.minimum_run", "10 minutes", "a duration is text with a unit"),
         ("heat_pump.minimum_run", "0 s", "greater than 0"),
         ("heat_pump.minimum_run", "9" * 400 + " s", "finite number"),
-        ("heat_pump.knob", "sg_ready", "'auto'"),
+        ("heat_pump.knob", "dhw_boost", "'auto'"),
         ("heat_pump.accept_maturity", "hope", "'simulated'"),
         ("mqtt.broker", "192.0.2.3", "should match pattern"),
         ("room", {}, "give sensor_topic, thermostat_topic, or leave [room] out"),

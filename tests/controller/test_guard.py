@@ -236,7 +236,7 @@ def test_without_a_knob_only_the_limits_count() -> None:
 
 def test_the_first_look_at_the_compressor_starts_its_time() -> None:
     memory = remember(Memory(), snapshot())
-    assert memory == Memory(compressor_on=True, since=AT)
+    assert memory == Memory(compressor_on=True, since=AT, seen_at=AT)
     verdict = judge(rest(), snapshot(), memory, LIMITS)
     assert verdict == Altered({FLOW: 28.0}, ("the compressor has run 0 of 10 min",))
 
@@ -244,10 +244,52 @@ def test_the_first_look_at_the_compressor_starts_its_time() -> None:
 def test_memory_follows_changes_only() -> None:
     memory = Memory(compressor_on=True, since=AT, settings={FLOW: 30.0})
     later = AT + timedelta(minutes=3)
-    assert remember(memory, snapshot(at=later)) is memory
-    assert remember(memory, Snapshot(later, {})) is memory
+    assert remember(memory, snapshot(at=later)) == replace(memory, seen_at=later)
+    assert remember(memory, Snapshot(later, {})) == replace(memory, seen_at=later)
     stopped = snapshot({**HEALTHY, Signal.COMPRESSOR_HZ: 0.0}, later)
-    assert remember(memory, stopped) == Memory(False, later, {FLOW: 30.0})
+    assert remember(memory, stopped) == Memory(False, later, {FLOW: 30.0}, seen_at=later)
+
+
+SG = Capability.SG_READY
+SG_KNOB = replace(FLOW_KNOB, capability=SG, minimum=1.0, maximum=4.0, resolution=1.0)
+SG_LIMITS = replace(LIMITS, knob=SG_KNOB, rest_value=1.0, run_value=2.0, frost_value=4.0)
+
+
+def test_a_pump_is_never_blocked_for_more_than_two_hours_in_any_day() -> None:
+    memory, at, blocked = Memory(False, AT - timedelta(days=1)), AT, []
+    for _ in range(4 * 24 * 60):
+        at += timedelta(minutes=1)
+        now = snapshot({**HEALTHY, Signal.COMPRESSOR_HZ: 0.0}, at)
+        memory = remember(memory, now)
+        verdict = judge(Wanted({SG: 1.0}, False, 0.0, "mpc", "rest"), now, memory, SG_LIMITS)
+        assert not isinstance(verdict, Refused)
+        memory = replace(memory, settings=verdict.settings)
+        blocked.append(verdict.settings[SG] == 1.0)
+    a_day = 24 * 60
+    most = max(sum(blocked[start : start + a_day]) for start in range(len(blocked) - a_day))
+    assert 60 < most <= 120
+
+
+def test_a_block_gives_way_to_a_running_compressor_and_to_frost() -> None:
+    block = Wanted({SG: 1.0}, False, 0.0, "mpc", "rest")
+    running = Memory(True, AT - timedelta(minutes=2))
+    verdict = judge(block, snapshot(), running, SG_LIMITS)
+    assert isinstance(verdict, Altered)
+    assert verdict.settings == {SG: 2.0}
+    cold = snapshot({**HEALTHY, Signal.ROOM_C: 7.0})
+    verdict = judge(block, cold, Memory(False, AT - timedelta(days=1)), SG_LIMITS)
+    assert isinstance(verdict, Altered)
+    assert verdict.settings == {SG: 4.0}
+
+
+def test_relays_need_no_flow_temperature_and_a_silent_pump_is_asked_nothing() -> None:
+    relays_only = Snapshot(AT, {Signal.ROOM_C: Reading(21.0, AT)})
+    wanted = Wanted({SG: 3.0}, None, 3000.0, "mpc", "shift")
+    assert judge(wanted, relays_only, Memory(), SG_LIMITS) == Allowed({SG: 3.0})
+    assert isinstance(judge(heat(35.0), relays_only, Memory(), LIMITS), Refused)
+    silent = Snapshot(AT, {**relays_only.signals, Signal.FLOW_C: Missing("no answer", AT)})
+    verdict = judge(wanted, silent, Memory(), SG_LIMITS)
+    assert verdict == Refused(("the pump's flow temperature is unknown: no answer",))
 
 
 def test_power_tells_the_compressor_where_frequency_is_missing() -> None:

@@ -30,7 +30,7 @@ def record(minutes: float = 0.0, note: str = "") -> StepRecord:
         snapshot=Snapshot(at, {}),
         target=Target(21.0, 1.0, "configured"),
         belief=believed(estimate),
-        memory=Memory(),
+        memory=Memory(seen_at=at),
         ghi_w_per_m2=0.0,
         outdoor_forecast_c=None,
         current=None,

@@ -41,10 +41,11 @@ def full_record() -> StepRecord:
                 covariance=tuple(0.1234567890123456 / (n + 1) for n in range(16)),
             )
         ),
-        memory=Memory(True, AT - timedelta(minutes=3), {FLOW: 38.2}),
+        memory=Memory(True, AT - timedelta(minutes=3), {FLOW: 38.2}, blocked_s=90.0, seen_at=AT),
         ghi_w_per_m2=123.45,
         outdoor_forecast_c=-1.25,
         current=38.2,
+        writes_left=11.0,
         plan_hash="0123456789abcdef",
         forecast_hash="fedcba9876543210",
         released=False,
@@ -165,7 +166,7 @@ def test_a_record_with_a_hole_is_refused(key: str) -> None:
 @pytest.mark.parametrize(
     ("key", "value"),
     [
-        ("v", 2),
+        ("v", 1),
         ("at", "yesterday"),
         ("at", "2026-01-15T12:00:00"),
         ("signals", {"no_such_signal": 1.0}),

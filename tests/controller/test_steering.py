@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from guarded import AT, FLOW_KNOB, OFFSET_KNOB, ROOM
 
-from controller.actuation import HeatPath, choose_knob, heat_setting, in_range, rest_setting
+from controller.actuation import HeatPath, choose_knob, heat_setting, in_range
 from controller.config import HouseConfig, parse_config
 from controller.estimate import (
     Belief,
@@ -121,7 +121,7 @@ def test_a_settled_pump_gets_the_flow_that_carries_the_heat(model: HouseModel) -
     belief = replace(first_belief(seen(), model, None), water_w_per_k=1000.0)
     flow_c = heat_setting(
         FLOW_KNOB, 3000.0, path=path_of(belief, model, settled=True),
-        snapshot=heating(return_c=31.0), current=None,
+        snapshot=heating(return_c=31.0),
     )  # fmt: skip
     assert flow_c == pytest.approx(34.0)
 
@@ -130,7 +130,7 @@ def test_a_starting_pump_gets_the_flow_the_emitters_need_at_rest(model: HouseMod
     belief = first_belief(seen(), model, None)
     at_rest_c = float(flow_for_heat(model.emitter, 3000.0, 21.0, None))
     flow_c = heat_setting(
-        FLOW_KNOB, 3000.0, path=path_of(belief, model, settled=False), snapshot=seen(), current=None
+        FLOW_KNOB, 3000.0, path=path_of(belief, model, settled=False), snapshot=seen()
     )
     assert flow_c == pytest.approx(at_rest_c, abs=0.05)
 
@@ -145,30 +145,13 @@ def test_a_pump_that_slowed_down_is_asked_for_little_less_than_it_gives(model: H
     assert wanted.settings[Capability.FLOW_SETPOINT] < 35.0
 
 
-def test_an_offset_is_relative_to_the_curve_the_pump_shows(model: HouseModel) -> None:
-    path = path_of(first_belief(seen(), model, None), model, settled=False)
-    need_c = float(flow_for_heat(model.emitter, 3000.0, 21.0, None))
-
-    def offset(aim_c: float, current: float) -> float | None:
-        shown = seen(flow_setpoint_c=aim_c)
-        return heat_setting(OFFSET_KNOB, 3000.0, path=path, snapshot=shown, current=current)
-
-    assert offset(need_c - 3.0, 1.0) == 4.0
-    assert offset(need_c - 0.8, 1.0) == 1.0, "less than a step is not worth a stored write"
-    assert offset(need_c - 30.0, 1.0) == OFFSET_KNOB.safe_maximum
-    assert heat_setting(OFFSET_KNOB, 3000.0, path=path, snapshot=seen(), current=1.0) is None
-
-
-def test_a_room_setpoint_takes_two_fixed_values(model: HouseModel) -> None:
-    path = path_of(first_belief(seen(), model, None), model, settled=False)
-    warm = replace(path, room_c=22.0)
-    values = {
-        heat_setting(ROOM_KNOB, w, path=p, snapshot=seen(), current=None)
-        for p in (path, warm)
-        for w in (1500.0, 5000.0)
-    }
-    assert values == {23.0}
-    assert rest_setting(ROOM_KNOB) == ROOM_KNOB.safe_minimum
+def test_a_return_setpoint_is_the_flow_less_what_the_water_gives(model: HouseModel) -> None:
+    belief = replace(first_belief(seen(), model, None), water_w_per_k=1000.0)
+    path = path_of(belief, model, settled=False)
+    return_knob = replace(FLOW_KNOB, capability=Capability.RETURN_SETPOINT)
+    flow_c = heat_setting(FLOW_KNOB, 3000.0, path=path, snapshot=seen())
+    return_c = heat_setting(return_knob, 3000.0, path=path, snapshot=seen())
+    assert return_c == pytest.approx(flow_c - 3.0, abs=0.11)
 
 
 def test_a_forbidden_knob_is_never_chosen() -> None:
