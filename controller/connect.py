@@ -12,6 +12,7 @@ from controller.config_room import Room
 from drivers.api import Device, HeatPump, Now, PriceSource, Signal, WeatherSource
 from drivers.errors import ConfigurationError
 from drivers.heat_pumps.modbus_pump import ModbusHeatPump
+from drivers.heat_pumps.mqtt_pump import MqttHeatPump
 from drivers.meters.modbus_meter import ModbusMeter
 from drivers.meters.mqtt_meter import MqttMeter
 from drivers.prices.csv_file import CsvPrices
@@ -157,7 +158,7 @@ def _room_topics(room: Room) -> RoomTopics:
 def _pump(device: DeviceConfig, links: Links, now: Now) -> HeatPump:
     profile = load_profile(device.profile)
     if not isinstance(profile, ModbusProfile):
-        raise ConfigurationError(f"heat_pump.profile: {profile.name} speaks MQTT")
+        return MqttHeatPump("heat pump", profile, links.mqtt(), base_topic=device.topic, now=now)
     unit = profile.connection.unit if device.unit is None else device.unit
     return ModbusHeatPump("heat pump", profile, links.modbus(device, profile), unit=unit, now=now)
 
