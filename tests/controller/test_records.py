@@ -97,7 +97,14 @@ def any_record(draw: st.DrawFn) -> StepRecord:
         target=Target(draw(numbers), draw(numbers), draw(words)),
         belief=Belief(estimate, *draw(learned)),
         memory=draw(
-            st.builds(Memory, st.none() | st.booleans(), st.none() | instants, st.none() | knobs)
+            st.builds(
+                Memory,
+                st.none() | st.booleans(),
+                st.none() | instants,
+                st.none() | knobs,
+                blocked_s=numbers,
+                seen_at=st.just(at),
+            )
         ),
         ghi_w_per_m2=draw(numbers),
         outdoor_forecast_c=draw(st.none() | numbers),
@@ -189,7 +196,7 @@ def test_a_record_with_a_wrong_part_is_refused(key: str, value: object) -> None:
 
 
 def test_another_version_is_named() -> None:
-    with pytest.raises(RecordError, match="record version 7, this program reads 1"):
+    with pytest.raises(RecordError, match="record version 7, this program reads 2"):
         from_json(json.dumps({**body(), "v": 7}))
 
 
