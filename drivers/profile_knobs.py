@@ -37,14 +37,10 @@ def read_knobs(section: Section, points: Points, problems: list[str]) -> dict[Ca
             section.problem(f"knobs.{name}", f"no such capability{suggestion(name, known)}")
             continue
         knob = _knob(Capability(name), Section(table, f"knobs.{name}", problems))
-        missing = [
-            (key, point)
-            for key, point in (
-                ("point", knob.point),
-                ("only_when.point", knob.only_when.point if knob.only_when else knob.point),
-            )
-            if point not in points
-        ]
+        needed = [("point", knob.point)]
+        if knob.only_when is not None:
+            needed.append(("only_when.point", knob.only_when.point))
+        missing = [(key, point) for key, point in needed if point not in points]
         for key, point in missing:
             hint = suggestion(point, list(points))
             section.problem(f"knobs.{name}.{key}", f"there is no point '{point}'{hint}")

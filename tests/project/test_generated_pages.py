@@ -106,6 +106,19 @@ def test_devices_page_says_what_happens_in_silence_and_what_is_missing() -> None
     assert "- Missing signals: `heat_energy_kwh`, `heat_w`" in page
 
 
+def test_devices_page_says_what_a_knob_costs_when_it_acts_and_what_it_leaves_behind() -> None:
+    page = devices_page([load_modbus_profile(name) for name in ("lg_therma_v", "idm_navigator")])
+    assert (
+        "| `curve_offset` | -5 … 5 K | 1 | persistent | 15 a week | 1 h | at once | never "
+        "| -3 … 5 | `mode` is 3 or 19 or 35 |" in page
+    )
+    assert "Modbus TCP, or serial 9600 8N1, unit 33" in page
+    assert "`flow_setpoint` stays, liveable: 28 … 45 °C" in page
+    assert "`flow_setpoint` lapses within 10 min" in page
+    assert "`dhw_boost` until the device restarts, liveable: 0 … 1" in page
+    assert "- Recognised by: `device_group` is 128 or 131 or 136 or 137; sense in `outdoor`" in page
+
+
 def test_generated_pages_do_not_vary() -> None:
     assert pages() == pages()
 
