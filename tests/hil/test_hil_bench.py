@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import errno
 import json
+import os
 import signal
 import socket
 import sys
@@ -15,6 +17,12 @@ from pymodbus.client import AsyncModbusSerialClient, AsyncModbusTcpClient
 from typer.testing import CliRunner
 
 from controller.cli import app
+from hil.device import Bus
+from hil.house import load_house
+from hil.manners import Manners
+from hil.modbus_server import BusServer
+from hil.serial_line import SerialLine
+from hil.simulated_house import SimulatedHouse
 from hil.verbs import hil
 from hil.weather import plain_winter
 
@@ -146,6 +154,40 @@ class TestLockstep:
             await writer.wait_closed()
 
 
+class TestDevice:
+    pytestmark = sockets
+
+    async def test_a_slow_device_takes_its_time_on_both_wires(self):
+        house = SimulatedHouse(
+            load_house("timber1972"),
+            plain_winter(START, days=2),
+            start_at=START,
+            seed=3,
+            profile="nibe_s",
+            manners=Manners(answer_s=0.7),
+        )
+        waited = []
+
+        async def wait(seconds):
+            waited.append(seconds)
+
+        server, line = BusServer(house.modbus, wait=wait), SerialLine(house.modbus, wait=wait)
+        port, path = await server.start(), line.open()
+        async with over_tcp(port) as tcp, over_rtu(path) as rtu:
+            for client in (tcp, rtu):
+                assert not (await client.read_input_registers(NIBE_FLOW, device_id=1)).isError()
+            assert not (await rtu.read_input_registers(52, count=2, device_id=2)).isError()
+        await server.close()
+        await line.close()
+        assert waited == [0.7, 0.7, 0.0]  # the meter is not slow
+
+    async def test_a_serial_line_can_be_closed_twice(self):
+        line = SerialLine(Bus({}))
+        line.open()
+        await line.close()
+        await line.close()
+
+
 class TestVerbs:
     def invoke(self, *words):
         if not any(group.name == "hil" for group in app.registered_groups):
@@ -188,6 +230,17 @@ class TestVerbs:
         result = self.invoke("serve", *options)
         assert result.exit_code == 2
         assert words in result.stderr
+
+    @pytest.mark.sockets
+    @pytest.mark.enable_socket
+    def test_without_pseudo_terminals_the_serial_line_is_said_to_be_impossible(self, monkeypatch):
+        def none_left():
+            raise OSError(errno.ENOENT, "No such file or directory")
+
+        monkeypatch.setattr(os, "openpty", none_left)
+        result = self.invoke("serve", "--serial", "--modbus-port", "0")
+        assert result.exit_code == 2
+        assert "no serial line: no pseudo-terminal" in result.stderr
 
     @pytest.mark.sockets
     @pytest.mark.enable_socket
