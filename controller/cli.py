@@ -14,12 +14,14 @@ from rich.table import Table
 
 from controller import app as service
 from controller.acceptance import may_write
+from controller.care import NO_SHADOW_WEEK, add_care_verbs, shadow_week_is_due
 from controller.clock import WallClock
 from controller.config import HouseConfig, effective_values
 from controller.config_values import parse_duration
 from controller.connect import connect
 from controller.history import add_history_verbs
 from controller.owner import ask
+from controller.probe_verb import add_probe_verb
 from controller.snapshot import Measured, Reading
 from controller.store import StoreError
 from controller.terminal import (
@@ -27,6 +29,7 @@ from controller.terminal import (
     AsJson,
     ConfigPath,
     Exit,
+    err,
     fail,
     load,
     out,
@@ -56,6 +59,7 @@ def run(
 ) -> None:
     """Run the service until it is told to stop, then hand the pump back."""
     settings = load(config)
+    _warn_of_haste(settings)
     logging.basicConfig(
         level=logging.DEBUG if verbose else logging.INFO,
         format="%(levelname)s %(name)s: %(message)s",
@@ -98,6 +102,7 @@ def check(
     if read:
         snapshot = asyncio.run(service.read_once(outside, WallClock(), patience_s=READ_PATIENCE_S))
         signals = {name.value: _in_words(value) for name, value in snapshot.signals.items()}
+    _warn_of_haste(settings)
     if as_json:
         shown = {key: {"value": _plain(value), "origin": origin} for key, value, origin in values}
         show_json({"settings": shown, "writes": granted, "signals": signals})
@@ -110,6 +115,11 @@ def check(
         out.print(f"{name:24} {text}", highlight=False, markup=False)
     will = f"write {', '.join(granted)} to the pump." if granted else "only observe."
     out.print(f"It is valid. heatherd will {will}", highlight=False)
+
+
+def _warn_of_haste(settings: HouseConfig) -> None:
+    if shadow_week_is_due(settings):
+        err.print(NO_SHADOW_WEEK, style="yellow", markup=False, highlight=False, soft_wrap=True)
 
 
 def _plain(value: object) -> object:
@@ -242,7 +252,9 @@ def resume(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None
     _tell(_ask(config, {"verb": "resume"}), as_json, "heatherd steers again.")
 
 
+add_care_verbs(app)
 add_history_verbs(app)
+add_probe_verb(app)
 
 
 def add_verbs_of_other_packages() -> None:

@@ -10,7 +10,7 @@ import sqlite3
 import zlib
 from collections import deque
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -50,9 +50,15 @@ class Records:
             return int(self._rows("SELECT count(*) FROM step")[0][0])
         return int(self._rows("SELECT count(*) FROM content WHERE kind = ?", kind)[0][0])
 
-    def records(self) -> Iterator[StepRecord]:
-        """All records in order of time; an error names the unreadable one."""
-        for (at,) in self._rows("SELECT at FROM step ORDER BY at"):
+    def latest_at(self) -> datetime | None:
+        """When the newest cycle was."""
+        ((at,),) = self._rows("SELECT max(at) FROM step")
+        return None if at is None else datetime.fromisoformat(at)
+
+    def records(self, since: datetime | None = None) -> Iterator[StepRecord]:
+        """All records (from an instant on) in order of time; an error names the unreadable one."""
+        first = "" if since is None else since.astimezone(UTC).isoformat()
+        for (at,) in self._rows("SELECT at FROM step WHERE at >= ? ORDER BY at", first):
             ((text,),) = self._rows("SELECT record FROM step WHERE at = ?", at)
             try:
                 yield from_json(text)

@@ -10,7 +10,7 @@ import math
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -137,6 +137,20 @@ class RegisterWear:
     def total(self) -> int:
         """All writes for life."""
         return sum(self.writes.values())
+
+    def per_year(self, at: datetime) -> float | None:
+        """Writes a year at the rate so far; None before there has been a week of it."""
+        if self.since is None:
+            return None
+        days = (at.date() - date.fromisoformat(self.since)).days
+        return None if days < 7 else self.total * 365.25 / days
+
+    def years_left(self, at: datetime) -> float | None:
+        """Until the weakest memory that any maker states would be worn out at that rate."""
+        per_year = self.per_year(at)
+        if not per_year:
+            return None
+        return max(0.0, (WEAKEST_MEMORY_WRITES - self.total) / per_year)
 
 
 class Ledger:
