@@ -7,10 +7,16 @@ families; a family's own, longer timeout counts only once something has answered
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from drivers.errors import DriverError, LinkLostError, RefusedByDeviceError
+from drivers.errors import (
+    DriverError,
+    LinkLostError,
+    NoAnswerError,
+    RefusedByDeviceError,
+    TransientError,
+)
 from drivers.evidence import (
     Candidate,
     RuledOut,
@@ -22,6 +28,9 @@ from drivers.evidence import (
 )
 from drivers.points import Point, Space, Undecodable, decode, register_count
 from drivers.profile import ModbusProfile
+from drivers.profile_modbus import SerialLine
+from drivers.transports.modbus import TcpLink
+from drivers.transports.modbus_serial import SerialLink, SerialSettings
 
 PATIENCE_S = 5.0
 """How long an address that has never answered is waited for, at each attempt."""
@@ -32,8 +41,8 @@ ATTEMPTS = 2
 SILENT_POINTS = 2
 """Points of a family without any answer, in a row, before it is left alone."""
 
-REOPEN_PAUSE_S = 0.5
-"""A device that serves one client needs a moment to see that the last one has gone."""
+PAUSE_S = 0.5
+"""A busy device needs a moment, and one that serves one client to see that the last has gone."""
 
 
 class Registers(Protocol):
@@ -50,12 +59,17 @@ class Registers(Protocol):
 class Rules:
     """How a family wants to be spoken to; families with equal rules share a connection."""
 
+    port: int
+    line: SerialLine | None
     timeout_s: float
     gap_s: float
 
 
-OpenRegisters = Callable[[Rules, ModbusProfile], Registers]
+OpenRegisters = Callable[[Rules], Registers]
 """Makes a link that keeps the rules; nothing is contacted yet."""
+
+Asked = tuple[int, SerialLine | None]
+"""A unit, and how its line was spoken on."""
 
 OnProgress = Callable[[str, int, int], None]
 """Receives what is asked for now, how many families are done, and how many there are."""
@@ -96,8 +110,8 @@ class Prober:
         self._on_progress = on_progress
         self._rules: Rules | None = None
         self._registers: Registers | None = None
-        self._answered: set[int] = set()  # units
-        self._in_vain: dict[int, list[str]] = {}  # by unit that has never answered: what was said
+        self._answered: set[Asked] = set()
+        self._in_vain: dict[Asked, list[str]] = {}  # who has never answered, and what was said
 
     async def probe(self, profiles: Iterable[ModbusProfile]) -> Report:
         """Everything that fits; never raises for what a device does or does not."""
@@ -120,18 +134,19 @@ class Prober:
     async def _try(self, profile: ModbusProfile, report: Report) -> bool:
         """One family; False when the address is not worth another question."""
         unit = profile.connection.unit if self._unit is None else self._unit
-        in_vain = self._in_vain.get(unit, [])
-        if len(in_vain) >= ATTEMPTS:
+        asked = (unit, profile.connection.serial)
+        if len(self._in_vain.get(asked, [])) >= ATTEMPTS:
             outcome: Candidate | RuledOut | _Unasked = _Unasked(
                 f"unit {unit} does not answer", False
             )
         else:
-            outcome = await self._examine(profile, unit)
+            outcome = await self._examine(profile, asked)
         if isinstance(outcome, Candidate):
             report.candidates.append(outcome)
         elif isinstance(outcome, RuledOut):
             report.ruled_out.append(outcome)
         else:
+            await self._close()  # the next family begins without this one's back-off
             where = f"unit {unit}"
             report.ruled_out.append(RuledOut(profile=profile, where=where, reason=outcome.reason))
             if outcome.lost and not self._answered:
@@ -139,19 +154,22 @@ class Prober:
                 return False
         return True
 
-    async def _examine(self, profile: ModbusProfile, unit: int) -> Candidate | RuledOut | _Unasked:
+    async def _examine(
+        self, profile: ModbusProfile, asked: Asked
+    ) -> Candidate | RuledOut | _Unasked:
         """The family's verdict, or why there is none."""
+        where = f"unit {asked[0]}"
         answers: dict[str, float | str] = {}
         silent = 0
         for names in questions(profile):
             for name in names:
                 try:
-                    answers[name] = await self._ask(profile, unit, profile.points[name])
+                    answers[name] = await self._ask(profile, asked, profile.points[name])
                     silent = 0
                 except DriverError as error:
                     lost = isinstance(error, LinkLostError)
-                    if unit not in self._answered:
-                        self._in_vain.setdefault(unit, []).append(str(error))
+                    if asked not in self._answered:
+                        self._in_vain.setdefault(asked, []).append(str(error))
                         return _Unasked(str(error), lost)
                     silent += 1
                     if silent >= SILENT_POINTS or lost:
@@ -159,37 +177,43 @@ class Prober:
                     answers[name] = str(error)
             reason = contradiction(profile, answers)
             if reason is not None:
-                return RuledOut(profile=profile, where=f"unit {unit}", reason=reason)
-        return judged(profile, f"unit {unit}", answers)
+                return RuledOut(profile=profile, where=where, reason=reason)
+        return judged(profile, where, answers)
 
-    async def _ask(self, profile: ModbusProfile, unit: int, point: Point) -> float | str:
+    async def _ask(self, profile: ModbusProfile, asked: Asked, point: Point) -> float | str:
         """The point's value, or why there is none. Raises a `DriverError` that is no refusal."""
-        registers = await self._link(profile, unit)
+        registers = await self._link(profile, patient=asked in self._answered)
+        where = (asked[0], point.space, point.address, register_count(point))
         try:
             try:
-                raw = await registers.read(unit, point.space, point.address, register_count(point))
-            except LinkLostError:
-                if not self._answered:
+                raw = await registers.read(*where)
+            except (LinkLostError, TransientError) as error:
+                if not self._worth_repeating(error):
                     raise
-                await asyncio.sleep(REOPEN_PAUSE_S)  # noqa: TID251  the wire's pause
-                raw = await registers.read(unit, point.space, point.address, register_count(point))
+                await asyncio.sleep(PAUSE_S)  # noqa: TID251  the wire's pause
+                raw = await registers.read(*where)
         except RefusedByDeviceError:
-            self._answered.add(unit)
+            self._answered.add(asked)
             return "not on this device"
-        self._answered.add(unit)
+        self._answered.add(asked)
         value = decode(point, raw)
         return value.reason if isinstance(value, Undecodable) else value
 
-    async def _link(self, profile: ModbusProfile, unit: int) -> Registers:
+    def _worth_repeating(self, error: DriverError) -> bool:
+        """A busy or confused device is asked again, and one that was there a moment ago."""
+        if isinstance(error, LinkLostError):
+            return bool(self._answered)
+        return not isinstance(error, NoAnswerError)
+
+    async def _link(self, profile: ModbusProfile, *, patient: bool) -> Registers:
         """The open link if it keeps the family's rules, else a new one."""
         own = profile.connection
-        patient = unit in self._answered
         timeout_s = own.timeout_s if patient else min(own.timeout_s, self._patience_s)
-        rules = Rules(timeout_s, own.gap_s)
+        rules = Rules(own.port, own.serial, timeout_s, own.gap_s)
         if self._registers is None or rules != self._rules:
             await self._close()
             self._rules = rules
-            self._registers = self._open(rules, profile)
+            self._registers = self._open(rules)
         return self._registers
 
     async def _close(self) -> None:
@@ -198,6 +222,46 @@ class Prober:
             self._registers = None
 
 
-def recognisable(profiles: Iterable[ModbusProfile]) -> Sequence[ModbusProfile]:
-    """Those that say how to tell their family."""
-    return [profile for profile in profiles if has_identity(profile)]
+def over_tcp(host: str, port: int | None = None) -> OpenRegisters:
+    """Links to a host, on its port or on the family's."""
+
+    def opened(rules: Rules) -> Registers:
+        return TcpLink(host, port or rules.port, timeout_s=rules.timeout_s, gap_s=rules.gap_s)
+
+    return opened
+
+
+def over_serial(device: str) -> OpenRegisters:
+    """Links on a serial line, as each family talks on it."""
+
+    def opened(rules: Rules) -> Registers:
+        line = rules.line or SerialLine()
+        settings = SerialSettings(
+            baudrate=line.baudrate, parity=line.parity.value, stop_bits=line.stop_bits
+        )
+        return SerialLink(device, settings, timeout_s=rules.timeout_s, gap_s=rules.gap_s)
+
+    return opened
+
+
+def on_network(profiles: Iterable[ModbusProfile]) -> Sequence[ModbusProfile]:
+    """Those that can be recognised, as they are spoken to over TCP: serial lines do not matter."""
+    return [
+        replace(profile, connection=replace(profile.connection, serial=None))
+        for profile in profiles
+        if has_identity(profile)
+    ]
+
+
+def on_lines(
+    profiles: Iterable[ModbusProfile], baudrate: int | None = None
+) -> Sequence[ModbusProfile]:
+    """Those that can be recognised on a serial line, at their own or at the given speed."""
+    found: list[ModbusProfile] = []
+    for profile in profiles:
+        line = profile.connection.serial
+        if line is not None and has_identity(profile):
+            line = line if baudrate is None else replace(line, baudrate=baudrate)
+            connection = replace(profile.connection, serial=line)
+            found.append(replace(profile, connection=connection))
+    return found
