@@ -58,6 +58,21 @@ class Gate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Switch:
+    """A register elsewhere in the device; the value acts only while it is `on`.
+
+    Which register that is may depend on the firmware: it is the first of `points` that exists.
+    """
+
+    points: tuple[str, ...]
+    on: int
+    off: int
+    value_when_off: float  # how "off" reads, and what to write to switch off
+    value_beside_off: float  # what is left in the value's own register then
+    wait_s: float = 0.0  # after switching on, before the device takes the value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Point:
     """Address (0-based, as on the wire), coding, unit and origin of one value."""
 
@@ -75,6 +90,7 @@ class Point:
     mask: int = 0xFFFFFFFF  # the bits that make up the code; applied after the sentinels
     weights: tuple[int, ...] = ()  # of adjacent registers, whose weighted sum is the raw value
     gate: Gate | None = None
+    switch: Switch | None = None
     not_below: str = ""  # a point whose present value is the least that may be written here
     not_above: str = ""  # the same for the most
     writable: bool = False

@@ -12,6 +12,7 @@ from drivers.points import (
     Kind,
     Point,
     Space,
+    Switch,
     WordOrder,
     register_count,
 )
@@ -152,6 +153,7 @@ def read_point(name: str, section: Section, source: str) -> Point:
         mask=section.whole("mask", _EVERY_BIT, low=1, high=_EVERY_BIT),
         weights=section.wholes("weights"),
         gate=_gate(section),
+        switch=_switch(section),
         not_below=section.text("not_below", ""),
         not_above=section.text("not_above", ""),
         writable=section.flag("writable", default=False),
@@ -195,6 +197,29 @@ def _gate(section: Section) -> Gate | None:
     return gate
 
 
+def _switch(section: Section) -> Switch | None:
+    """The register elsewhere that lets the value act, if there is one."""
+    part = section.part("switch")
+    if part is None:
+        return None
+    switch = Switch(
+        points=part.texts("points"),
+        on=part.whole("on", low=0, high=_WORD),
+        off=part.whole("off", low=0, high=_WORD),
+        value_when_off=part.number("value_when_off"),
+        value_beside_off=part.number("value_beside_off"),
+        wait_s=part.number("wait_s", 0.0),
+    )
+    if not switch.points:
+        part.problem("points", "names no point")
+    if switch.on == switch.off:
+        part.problem("on", "must differ from off")
+    if switch.wait_s < 0:
+        part.problem("wait_s", "must not be negative")
+    part.done()
+    return switch
+
+
 def _codes(section: Section) -> dict[int, int]:
     codes: dict[int, int] = {}
     for raw, code in section.tables("codes").items():
@@ -221,13 +246,27 @@ def layout_problems(points: Mapping[str, Point], connection: ModbusConnection) -
         flags = point.weights and point.codes
         if point.writable and count > 1 and not flags and connection.write_function == 6:
             problems.append(f"points.{point.name}: function 6 would tear its {count} registers")
-        for key in ("not_below", "not_above"):
-            other = getattr(point, key)
-            if other and other not in points:
-                hint = suggestion(other, list(points))
-                problems.append(f"points.{point.name}.{key}: there is no point '{other}'{hint}")
+        problems += _reference_problems(point, points)
     for before, after in pairwise(order):
         end = before.address + register_count(before)
         if before.space is after.space and after.address < end:
             problems.append(f"points.{after.name}.address: overlaps {before.name}")
+    return problems
+
+
+def _reference_problems(point: Point, points: Mapping[str, Point]) -> list[str]:
+    """Other points that it names and that do not exist, or cannot do what is asked of them."""
+    named = [("not_below", point.not_below), ("not_above", point.not_above)]
+    if point.switch is not None:
+        named += [("switch.points", name) for name in point.switch.points]
+    problems = [
+        f"points.{point.name}.{key}: there is no point '{name}'{suggestion(name, list(points))}"
+        for key, name in named
+        if name and name not in points
+    ]
+    problems += [
+        f"points.{point.name}.switch.points: {name} is not writable"
+        for key, name in named
+        if key == "switch.points" and name in points and not points[name].writable
+    ]
     return problems

@@ -102,11 +102,14 @@ class RegistersReader:
     async def read_point(self, point: Point) -> Sample | Absent:
         """One point outside the cycle; never raises a `DriverError`."""
         try:
-            registers = await self._link.read(
-                self._unit, point.space, point.address, register_count(point)
-            )
+            return await self.ask(point)
         except DriverError as error:
             return Absent(str(error))
+
+    async def ask(self, point: Point) -> Sample | Absent:
+        """As `read_point`, but raises the `DriverError` when there is no answer."""
+        count = register_count(point)
+        registers = await self._link.read(self._unit, point.space, point.address, count)
         return _outcome(decode(point, registers), self._now())
 
     async def _read(self, request: _Request, observed: dict[Signal, Sample | Absent]) -> None:

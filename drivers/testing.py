@@ -183,6 +183,10 @@ def _standing() -> datetime:
     return AN_INSTANT
 
 
+async def _no_pause(_wait_s: float) -> None:
+    """The bank is never busy."""
+
+
 def make_rig(
     profile: ModbusProfile, make_pump: MakePump | None = None, *, without: str = ""
 ) -> Rig[RegisterBank]:
@@ -192,7 +196,9 @@ def make_rig(
     if without:
         bank.remove(without)
     if make_pump is None:
-        pump: HeatPump = ModbusHeatPump(profile.name, profile, link, unit=1, now=_standing)
+        pump: HeatPump = ModbusHeatPump(
+            profile.name, profile, link, unit=1, now=_standing, pause=_no_pause
+        )
     else:
         pump = make_pump(profile, link, _standing)
     return Rig(profile, bank, pump, lambda point: make_rig(profile, make_pump, without=point))

@@ -13,6 +13,7 @@ from drivers.api import (
     Sample,
 )
 from drivers.errors import ConfigurationError, OutOfRangeError, TransientError
+from drivers.heat_pumps.switched_knob import Pause, SwitchedKnob, real_pause
 from drivers.permission import check_mode, check_value, knob_of
 from drivers.points import Point, encode
 from drivers.profile import DeviceKind, ModbusProfile
@@ -25,7 +26,14 @@ class ModbusHeatPump:
     """A `HeatPump` whose signals and knobs are the profile's. Only `write` ever writes."""
 
     def __init__(
-        self, name: str, profile: ModbusProfile, link: ModbusLink, *, unit: int, now: Now
+        self,
+        name: str,
+        profile: ModbusProfile,
+        link: ModbusLink,
+        *,
+        unit: int,
+        now: Now,
+        pause: Pause = real_pause,
     ) -> None:
         if profile.kind != DeviceKind.HEAT_PUMP:
             raise ConfigurationError(f"{name}: profile {profile.name} is not of a heat pump")
@@ -34,6 +42,16 @@ class ModbusHeatPump:
         self._link = link
         self._unit = unit
         self._reader = RegistersReader(profile, link, unit, now)
+        self._switched = {
+            point.name: SwitchedKnob(
+                point,
+                point.switch,
+                [profile.points[other] for other in point.switch.points],
+                pause=pause,
+            )
+            for point in profile.points.values()
+            if point.switch is not None
+        }
 
     @property
     def name(self) -> str:
@@ -66,16 +84,20 @@ class ModbusHeatPump:
         """
         knob = knob_of(self._profile, capability, self._name)
         check_value(knob, value, self._name)
+        switched = self._switched.get(knob.point)
+        if switched is not None:
+            await switched.write(value, self._reader, self._put)
+            return
         await check_mode(knob, value, self._name, self._read_point)
         point = self._profile.points[knob.point]
         await self._check_order(point, value)
-        function = self._profile.connection.write_function
-        for address, registers in writes(point, encode(point, value), function):
-            await self._link.write(self._unit, address, registers, function=function)
+        await self._put(point, value)
 
     async def read_back(self, capability: Capability) -> Sample | Absent:
         """What the device holds for this knob now."""
-        return await self._read_point(knob_of(self._profile, capability, self._name).point)
+        name = knob_of(self._profile, capability, self._name).point
+        switched = self._switched.get(name)
+        return await (self._read_point(name) if switched is None else switched.read(self._reader))
 
     async def close(self) -> None:
         """Give the link back."""
@@ -98,6 +120,11 @@ class ModbusHeatPump:
                     f"{self._name}: {point.name} {value:g} would lie {side} {name}, which is "
                     f"{other.value:g}"
                 )
+
+    async def _put(self, point: Point, value: float) -> None:
+        function = self._profile.connection.write_function
+        for address, registers in writes(point, encode(point, value), function):
+            await self._link.write(self._unit, address, registers, function=function)
 
     async def _read_point(self, name: str) -> Sample | Absent:
         return await self._reader.read_point(self._profile.points[name])

@@ -172,6 +172,36 @@ def test_a_gate_takes_the_register_before_the_value() -> None:
     assert point.gate.register_when_off == 150
 
 
+SWITCH = {
+    "points": ["flow_setpoint"],
+    "on": 1,
+    "off": 0,
+    "value_when_off": 65,
+    "value_beside_off": 20,
+}
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("points", ["flow_setpiont"], "there is no point 'flow_setpiont'; did you mean"),
+        ("points", ["outdoor"], "outdoor is not writable"),
+        ("points", [], "names no point"),
+        ("on", 0, "must differ from off"),
+        ("wait_s", -1, "must not be negative"),
+        ("value_when_off", REMOVED, "is missing"),
+        ("onn", 1, "unknown key"),
+    ],
+)
+def test_every_mistake_in_a_switch_is_named(key: str, value: object, message: str) -> None:
+    parsed(changed("points.flow_setpoint.switch", SWITCH), "here")
+    mapping = changed("points.flow_setpoint.switch", {**SWITCH, key: value})
+    if value is REMOVED:
+        del mapping["points"]["flow_setpoint"]["switch"][key]  # type: ignore[index]
+    with pytest.raises(ConfigurationError, match=message):
+        parsed(mapping, "here")
+
+
 def test_a_device_of_single_registers_has_no_knob_of_two() -> None:
     mapping = changed("points.flow_setpoint.kind", "int32")
     mapping["connection"]["write_function"] = 6  # type: ignore[index]

@@ -125,10 +125,10 @@ async def test_release_value_is_allowed_though_outside_the_knob() -> None:
 
 async def test_an_unknown_knob_is_a_configuration_error() -> None:
     rig = make_rig(load_modbus_profile("nibe_s"))
-    with pytest.raises(ConfigurationError, match="offers no power_limit"):
-        await rig.pump.write(Capability.POWER_LIMIT, 4200.0)
-    with pytest.raises(ConfigurationError, match="offers no power_limit"):
-        await rig.pump.read_back(Capability.POWER_LIMIT)
+    with pytest.raises(ConfigurationError, match="offers no flow_setpoint"):
+        await rig.pump.write(Capability.FLOW_SETPOINT, 35.0)
+    with pytest.raises(ConfigurationError, match="offers no flow_setpoint"):
+        await rig.pump.read_back(Capability.FLOW_SETPOINT)
 
 
 def test_a_pump_needs_a_pump_profile_and_a_meter_a_meter_profile() -> None:
