@@ -66,6 +66,8 @@ class MemoryWorld:
             room_setpoint_c=spec.room_c,
         )
         self.truths = [self.house.truth()]
+        for topic in self.house.listens:
+            self._mqtt.subscribe(topic, self._on_command)
 
     def outside(self, config: HouseConfig, now: Now) -> Outside:
         """The drivers of a real house, on in-memory links."""
@@ -90,6 +92,11 @@ class MemoryWorld:
         self.house.advance(until)
         self._deliver()
         self.truths.append(self.house.truth())
+
+    def _on_command(self, topic: str, payload: bytes, retained: bool) -> None:
+        del retained
+        for answer, text, retain in self.house.command(topic, payload.decode()):
+            self._mqtt.deliver(answer, text, retain=retain)
 
     def _deliver(self) -> None:
         for topic, payload, retain in self.house.pop_messages():

@@ -21,6 +21,7 @@ class MqttConnection:
     availability_topic: str = ""  # "": the device announces nothing
     online: tuple[str, ...] = ()
     offline: tuple[str, ...] = ()
+    retained: bool = False  # whether the device lets the broker keep its values
 
 
 def read_connection(section: Section) -> MqttConnection:
@@ -33,6 +34,7 @@ def read_connection(section: Section) -> MqttConnection:
         availability_topic=section.text("availability_topic", ""),
         online=section.texts("online"),
         offline=section.texts("offline"),
+        retained=section.flag("retained", default=False),
     )
     if not _is_topic(connection.base_topic):
         section.problem("base_topic", "must be a topic without wildcards and outer slashes")

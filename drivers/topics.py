@@ -50,7 +50,7 @@ class TopicPoint:
     of: tuple[str, ...] = ()  # the points that the rule takes
     scale: float = 1.0  # engineering value = number in the message * scale + offset
     offset: float = 0.0
-    decimals: int | None = None  # to which the device takes numbers; None: any
+    decimals: int | None = None  # of the numbers that the device takes and gives; None: any
     unit: str = ""
     minimum: float | None = None  # engineering; outside means no value
     maximum: float | None = None

@@ -20,6 +20,10 @@ from drivers.transports.mqtt import MqttLink
 _SHOWN = 40  # characters of a bad payload that a reason quotes
 
 
+PATIENCE_S = 3.0
+"""How long a reading waits for the answers to what was asked for it."""
+
+
 class TopicsReader:
     """The signals of one device behind a broker, as its profile describes them; never writes.
 
@@ -27,7 +31,13 @@ class TopicsReader:
     """
 
     def __init__(
-        self, profile: MqttProfile, link: MqttLink, *, base_topic: str | None = None, now: Now
+        self,
+        profile: MqttProfile,
+        link: MqttLink,
+        *,
+        base_topic: str | None = None,
+        now: Now,
+        patience_s: float = PATIENCE_S,
     ) -> None:
         self.rejected = 0
         self.last_rejection = ""
@@ -36,6 +46,7 @@ class TopicsReader:
         self._profile = profile
         self._link = link
         self._now = now
+        self._patience_s = patience_s
         self._known: dict[str, Sample | Absent] = {}
         self._kept: set[str] = set()  # points of which only a retained message is known
         self._messages: dict[str, int] = {}  # live ones, by point
@@ -156,13 +167,19 @@ class TopicsReader:
         now = self._now()
         if self._asked_at is not None and (now - self._asked_at).total_seconds() < poll_s:
             return
+        before = dict(self._messages)
         try:
             await self.ask(self._profile.points)
         except LinkLostError as error:
             self._forget()
             self._lost = str(error)
-        else:
-            self._asked_at = now
+            return
+        self._asked_at = now
+        asked = [point.name for point in self._profile.points.values() if point.ask_topic]
+        await self.heard(
+            lambda: all(self.messages(name) > before.get(name, 0) for name in asked),
+            self._patience_s,
+        )
 
     def _forget(self) -> None:
         """What was known no longer counts: the device may have changed behind our back."""

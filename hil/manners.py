@@ -12,7 +12,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from drivers.profile import ModbusProfile
+from drivers.profile import AnyProfile, ModbusProfile
 
 WRITE_SINGLE, WRITE_SEVERAL = 6, 16
 BOOT_S = 60.0  # a controller of a heat pump takes about a minute; no source, no device is faster
@@ -84,10 +84,10 @@ class Manners:
         return words
 
 
-def manners_of(profile: ModbusProfile) -> Manners:
+def manners_of(profile: AnyProfile) -> Manners:
     """The manners of a profile's device; plain ones where nothing is known."""
     manners = known_manners().get(profile.name, Manners())
-    if profile.connection.write_function == WRITE_SINGLE:
+    if isinstance(profile, ModbusProfile) and profile.connection.write_function == WRITE_SINGLE:
         return replace(manners, write_functions=(WRITE_SINGLE,))
     return manners
 

@@ -20,7 +20,7 @@ from drivers.points import (
     encode,
     register_count,
 )
-from drivers.profile import ModbusProfile
+from drivers.profile import ModbusProfile, Profile
 from hil.knob_memory import KnobMemory, OnWrite
 from hil.manners import WRITE_SEVERAL, Manners
 
@@ -95,6 +95,9 @@ class RegisterImage:
             self._points[name] = Point(
                 name=name, space=Space.HOLDING, address=address, kind=Kind.UINT16, writable=True
             )
+        self._knobs = {
+            capability: _switched(profile, knob) for capability, knob in profile.knobs.items()
+        }
         self._knob_points = {knob.point for knob in profile.knobs.values()}
         single = WRITE_SEVERAL not in manners.write_functions
         self._single = {name for name, point in self._points.items() if single or point.weights}
@@ -105,7 +108,7 @@ class RegisterImage:
             for offset in range(register_count(point) if point.name in self._single else 1)
         }
         self._memory = KnobMemory(
-            profile.knobs.values(),
+            self._knobs.values(),
             show=self._show_knob,
             held=lambda knob: self._value(knob.point),
             on_write=on_write,
@@ -114,7 +117,7 @@ class RegisterImage:
         )
         for point in self._points.values():
             self._show(point, absent_registers(point))
-        for needed in _needed_modes(profile):
+        for needed in needed_modes(profile):
             self._show_value(needed.point, float(needed.values[0]))
         for name, value in manners.settings.items():
             self._show_value(name, value)
@@ -132,7 +135,7 @@ class RegisterImage:
 
     def in_force(self, capability: Capability) -> bool:
         """Whether the device has such a knob and is in the mode in which it acts."""
-        knob = self.profile.knobs.get(capability)
+        knob = self._knobs.get(capability)
         return knob is not None and (knob.only_when is None or self._meets(knob.only_when))
 
     def held(self, capability: Capability) -> float | None:
@@ -238,6 +241,14 @@ class RegisterImage:
             self._cells[point.space, point.address + offset] = register
 
 
+def _switched(profile: ModbusProfile, knob: Knob) -> Knob:
+    """A knob with a switch elsewhere acts, in the device, only while the (newest) switch is on."""
+    switch = profile.points[knob.point].switch
+    if switch is None:
+        return knob
+    return replace(knob, only_when=Precondition(switch.points[0], (switch.on,)))
+
+
 def _turned(point: Point) -> Point:
     """The point with its two words the other way round."""
     if register_count(point) != 2 or point.gate is not None or point.weights:
@@ -246,7 +257,7 @@ def _turned(point: Point) -> Point:
     return replace(point, word_order=other)
 
 
-def _needed_modes(profile: ModbusProfile) -> list[Precondition]:
+def needed_modes(profile: Profile) -> list[Precondition]:
     """The modes in which the knobs act; of two for one point the heating curve's comes last."""
     knobs = sorted(profile.knobs.values(), key=lambda knob: knob.capability in CURVE_KNOBS)
     return [knob.only_when for knob in knobs if knob.only_when is not None]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from drivers.api import Capability, OperatingState, Signal
-from drivers.profile import ModbusProfile, load_modbus_profile
+from drivers.profile import AnyProfile, load_modbus_profile, load_profile
 from hil.building import Building
 from hil.device import Bus, EmulatedDevice
 from hil.firmware import Curve, Firmware, Sensed
@@ -15,9 +15,11 @@ from hil.machine import Machine
 from hil.manners import Manners, manners_of
 from hil.occupants import Family, Occupancy
 from hil.pump_face import PumpFace
+from hil.pump_image import PumpImage, pump_image
 from hil.registers import RegisterImage
 from hil.sensors import Message, RoomSensor, Thermostat
 from hil.tank import HotWaterTank
+from hil.topic_device import TopicDevice
 from hil.weather import Sky, WeatherTrace
 
 STEP_S = 15.0
@@ -73,7 +75,7 @@ class SimulatedHouse:
         *,
         start_at: datetime,
         seed: int,
-        profile: str | ModbusProfile = "generic_modbus",
+        profile: str | AnyProfile = "generic_modbus",
         curve: Curve | None = None,
         occupants: Occupancy | None = None,
         room_setpoint_c: float = 21.0,
@@ -124,16 +126,16 @@ class SimulatedHouse:
         )
         self._thermostat = Thermostat(setpoint_c=room_setpoint_c, topic=THERMOSTAT_TOPIC)
         self._messages: list[Message] = []
-        loaded = profile if isinstance(profile, ModbusProfile) else load_modbus_profile(profile)
+        loaded = load_profile(profile) if isinstance(profile, str) else profile
         kept = manners_of(loaded) if manners is None else manners
-        self._pump = PumpFace(
+        self._pump: PumpFace[PumpImage] = PumpFace(
             loaded,
-            lambda on_write: RegisterImage(
+            lambda on_write: pump_image(
                 loaded,
+                on_write,
                 readings=self._pump_readings,
-                on_write=on_write,
                 manners=kept,
-                turned=kept.older_words if older_firmware else (),
+                older_firmware=older_firmware,
             ),
             firmware=self.firmware,
             manners=kept,
@@ -144,9 +146,13 @@ class SimulatedHouse:
             readings=self._meter_readings,
             on_write=lambda *_: None,
         )
-        pump = EmulatedDevice(self.pump_registers, self._pump.presence)
-        units = {loaded.connection.unit: pump}  # where others look for it
-        units |= {PUMP_UNIT: pump, METER_UNIT: EmulatedDevice(self.meter_registers)}
+        units = {METER_UNIT: EmulatedDevice(self.meter_registers)}
+        self._topics: TopicDevice | None = None
+        if isinstance(self.pump_registers, RegisterImage):
+            pump = EmulatedDevice(self.pump_registers, self._pump.presence)
+            units = {self.pump_registers.profile.connection.unit: pump, PUMP_UNIT: pump, **units}
+        else:
+            self._topics = TopicDevice(self.pump_registers, self._pump.presence)
         self.modbus = Bus(units)
         self._expose()
 
@@ -166,8 +172,17 @@ class SimulatedHouse:
         self.at = until
         self.meter_registers.pass_time(self._clock_s)
 
+    @property
+    def listens(self) -> tuple[str, ...]:
+        """The topics on which the heat pump takes commands, if it speaks MQTT."""
+        return () if self._topics is None else self._topics.listens
+
+    def command(self, topic: str, payload: str) -> list[Message]:
+        """A message for the heat pump has come; what it answers."""
+        return [] if self._topics is None else self._topics.command(topic, payload)
+
     def pop_messages(self) -> list[Message]:
-        """Room messages since the last call: (topic, payload, retain)."""
+        """What rooms and pump have said since the last call: (topic, payload, retain)."""
         messages = self._messages
         self._messages = []
         return messages
@@ -309,6 +324,8 @@ class SimulatedHouse:
         ):
             if message is not None:
                 self._messages.append(message)
+        if self._topics is not None:
+            self._messages += self._topics.messages()
         self._next_expose_s = self._clock_s + EXPOSE_S
 
     def _settle(self, air_c: float) -> Sky:

@@ -17,6 +17,7 @@ from drivers.errors import ConfigurationError, TransientError
 from drivers.permission import check_mode, check_value, knob_of
 from drivers.profile import DeviceKind, MqttProfile
 from drivers.topics import BASE, TopicPoint, encode, full_topic
+from drivers.topics_reader import PATIENCE_S as ANSWER_S
 from drivers.topics_reader import TopicsReader
 from drivers.transports.mqtt import MqttLink
 
@@ -46,7 +47,9 @@ class MqttHeatPump:
         self._name = name
         self._profile = profile
         self._link = link
-        self._reader = TopicsReader(profile, link, base_topic=base_topic, now=now)
+        self._reader = TopicsReader(
+            profile, link, base_topic=base_topic, now=now, patience_s=min(patience_s, ANSWER_S)
+        )
         self._patience_s = patience_s
         self._prepared_after: int | None = None  # how many losses of contact ago
 

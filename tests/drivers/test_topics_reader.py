@@ -1,5 +1,6 @@
 """The reader of MQTT devices: newest word, age, availability, lost broker; it never raises."""
 
+import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -72,7 +73,7 @@ class _Bench:
     def __init__(self, profile: MqttProfile) -> None:
         self.link = _Link()
         self.now = START
-        self.reader = TopicsReader(profile, self.link, now=lambda: self.now)
+        self.reader = TopicsReader(profile, self.link, now=lambda: self.now, patience_s=0.01)
 
     async def one(self, signal: Signal) -> Sample | Absent:
         return (await self.reader.read())[signal]
@@ -187,6 +188,19 @@ async def test_it_asks_at_the_profiles_pace() -> None:
     bench.now += timedelta(seconds=60)
     await bench.reader.read_point("power")
     assert len(bench.link.published) == 2
+
+
+async def test_a_reading_waits_for_the_answers_to_its_questions() -> None:
+    bench = _Bench(profile_of(poll_s=60))
+
+    async def answered() -> None:
+        while not bench.link.published:
+            await asyncio.sleep(0)
+        bench.link.deliver("pump/power", "1200;300")
+
+    answering = asyncio.create_task(answered())
+    assert await bench.one(Signal.POWER_W) == Sample(1500.0, START)
+    await answering
 
 
 async def test_a_broker_that_is_lost_while_asking_makes_everything_absent() -> None:
