@@ -82,11 +82,12 @@ class Session:
 
     async def advance(self, until: datetime) -> Answer:
         """Let time pass, publish what the rooms report, and mark the end of it."""
+        await self._wires.settle()
         self._house.advance(until)
         self._trace.append(self._house.truth())
-        for topic, payload, _ in self._house.pop_messages():
-            await self._wires.publish(topic, payload)
-        await self._wires.publish(MARKER_TOPIC, until.isoformat())
+        for message in self._house.pop_messages():
+            await self._wires.publish(*message)
+        await self._wires.publish(MARKER_TOPIC, until.isoformat(), False)
         return {"at": until.isoformat()}
 
     async def answer(self, line: bytes) -> Answer | None:
@@ -165,6 +166,8 @@ async def lockstep() -> None:
         port=int(setup.get("pump_port", 0)),
         serial=bool(setup.get("serial", False)),
         broker_url=setup.get("broker"),
+        listens=house.listens,
+        command=house.command,
     ) as wires:
         session = Session(house, wires)
         _say({"ready": wires.places})

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from drivers.errors import LinkLostError
-from drivers.profile import ModbusProfile, load_profile, shipped_profiles
+from drivers.profile import DeviceKind, ModbusProfile, load_profile, shipped_profiles
 from hil.house import house_names
 from hil.manners import manners_of
 from hil.wall import BenchSetup, live
@@ -80,9 +80,10 @@ def profiles_command() -> None:
     table = Table("profile", "kind", "device", "manners", box=None)
     for name in shipped_profiles():
         profile = load_profile(name)
-        if isinstance(profile, ModbusProfile):
+        speaks_modbus = isinstance(profile, ModbusProfile)
+        if speaks_modbus or profile.kind == DeviceKind.HEAT_PUMP:
+            kind = f"{profile.kind.replace('_', ' ')}, {'Modbus' if speaks_modbus else 'MQTT'}"
             manners = manners_of(profile).in_words()
-            kind = profile.kind.replace("_", " ")
             table.add_row(name, kind, profile.title, "; ".join(manners) or "plain")
     out.print(table)
 
@@ -102,12 +103,14 @@ def hil(app: typer.Typer) -> None:
 
 def _say(setup: BenchSetup, places: Mapping[str, str | int]) -> None:
     """Where everything is, one line each, for people and for a script that reads lines."""
+    units = "heat pump unit 1, meter unit 2"
+    topics = "zigbee2mqtt/living_room, zigbee2mqtt/thermostat"
+    if places["topics"]:
+        units, topics = "meter unit 2", f"heat pump {places['topics']}, {topics}"
     lines = [f"{setup.profile} in {setup.house}, {setup.speed:g} s per second"]
-    lines.append(
-        f"Modbus TCP  {setup.host}:{places['modbus_port']}  heat pump unit 1, meter unit 2"
-    )
+    lines.append(f"Modbus TCP  {setup.host}:{places['modbus_port']}  {units}")
     if "serial" in places:
-        lines.append(f"Modbus RTU  {places['serial']}  heat pump unit 1, meter unit 2")
-    lines.append(f"MQTT        {places['broker']}  zigbee2mqtt/living_room, zigbee2mqtt/thermostat")
+        lines.append(f"Modbus RTU  {places['serial']}  {units}")
+    lines.append(f"MQTT        {places['broker']}  {topics}")
     sys.stdout.write("\n".join(lines) + "\n")
     sys.stdout.flush()

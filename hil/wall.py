@@ -6,7 +6,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from drivers.errors import ConfigurationError
-from drivers.profile import DeviceKind, load_modbus_profile
+from drivers.profile import (
+    AnyProfile,
+    DeviceKind,
+    MqttProfile,
+    load_modbus_profile,
+    load_profile,
+)
 from drivers.section import suggestion
 from hil.house import house_names, load_house
 from hil.simulated_house import METER_PROFILE, SimulatedHouse
@@ -40,7 +46,8 @@ async def live(setup: BenchSetup, ready: Callable[[Mapping[str, str | int]], Non
     Raises `BenchError`, or `LinkLostError` for a broker that is not there.
     """
     started_at = _now()
-    house = _house(setup, started_at)
+    profile = _profile(setup)
+    house = _house(setup, profile, started_at)
 
     async def wait(seconds: float) -> None:
         await asyncio.sleep(seconds / setup.speed)  # noqa: TID251  the device's own slowness
@@ -52,16 +59,31 @@ async def live(setup: BenchSetup, ready: Callable[[Mapping[str, str | int]], Non
         broker_url=setup.broker,
         host=setup.host,
         wait=wait,
+        listens=house.listens,
+        command=house.command,
     ) as wires:
-        ready(wires.places)
+        topics = profile.connection.base_topic if isinstance(profile, MqttProfile) else ""
+        ready(wires.places | {"topics": topics})
         while True:
             await asyncio.sleep(STEP_S)  # noqa: TID251  real seconds are meant
             house.advance(started_at + setup.speed * (_now() - started_at))
-            for topic, payload, _ in house.pop_messages():
-                await wires.publish(topic, payload)
+            for message in house.pop_messages():
+                await wires.publish(*message)
 
 
-def _house(setup: BenchSetup, started_at: datetime) -> SimulatedHouse:
+def _profile(setup: BenchSetup) -> AnyProfile:
+    """The heat pump's; the meter's is looked at too."""
+    try:
+        profile, meter = load_profile(setup.profile), load_modbus_profile(setup.meter)
+    except ConfigurationError as error:
+        raise BenchError(str(error)) from error
+    for loaded, wanted in ((profile, DeviceKind.HEAT_PUMP), (meter, DeviceKind.METER)):
+        if loaded.kind != wanted:
+            raise BenchError(f"{loaded.name} is the profile of a {loaded.kind}, not of a {wanted}")
+    return profile
+
+
+def _house(setup: BenchSetup, profile: AnyProfile, started_at: datetime) -> SimulatedHouse:
     if setup.house not in house_names():
         raise BenchError(
             f"there is no house '{setup.house}'{suggestion(setup.house, list(house_names()))}; "
@@ -69,13 +91,6 @@ def _house(setup: BenchSetup, started_at: datetime) -> SimulatedHouse:
         )
     if not 0.0 < setup.speed <= FASTEST:
         raise BenchError(f"a speed of {setup.speed:g} is not between 0 and {FASTEST:g}")
-    try:
-        profile, meter = load_modbus_profile(setup.profile), load_modbus_profile(setup.meter)
-    except ConfigurationError as error:
-        raise BenchError(str(error)) from error
-    for loaded, wanted in ((profile, DeviceKind.HEAT_PUMP), (meter, DeviceKind.METER)):
-        if loaded.kind != wanted:
-            raise BenchError(f"{loaded.name} is the profile of a {loaded.kind}, not of a {wanted}")
     return SimulatedHouse(
         load_house(setup.house),
         plain_winter(started_at, days=WEATHER_DAYS),

@@ -1,10 +1,10 @@
 """A simulated house on its real wires: Modbus TCP, a serial line, a broker."""
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 
-from hil.broker import Publish, embedded_broker, foreign_broker
+from hil.broker import Command, Ear, Publish, embedded_broker, foreign_broker
 from hil.device import Bus
 from hil.modbus_server import BusServer, Wait, no_wait
 from hil.serial_line import SerialLine
@@ -20,7 +20,13 @@ class Wires:
 
     publish: Publish
     server: BusServer
+    ear: Ear | None = None  # of a heat pump behind MQTT
     places: dict[str, str | int] = field(default_factory=dict)
+
+    async def settle(self) -> None:
+        """Return when all commands that were sent over MQTT until now have been obeyed."""
+        if self.ear is not None:
+            await self.ear.settle()
 
     async def drop(self) -> None:
         """Close every TCP connection to the device."""
@@ -36,8 +42,13 @@ async def on_the_wire(
     serial: bool = False,
     host: str = "127.0.0.1",
     wait: Wait = no_wait,
+    listens: Sequence[str] = (),
+    command: Command = lambda _topic, _payload: (),
 ) -> AsyncIterator[Wires]:
-    """Open all wires; they close with the block. Raises `BenchError` or `LinkLostError`."""
+    """Open all wires; they close with the block. Raises `BenchError` or `LinkLostError`.
+
+    A heat pump behind MQTT takes what comes on the topics `listens` as a `command`.
+    """
     async with contextlib.AsyncExitStack() as open_ends:
         broker = embedded_broker() if broker_url is None else foreign_broker(broker_url)
         publish, url = await open_ends.enter_async_context(broker)
@@ -60,4 +71,8 @@ async def on_the_wire(
                     f"no serial line: no pseudo-terminal ({error.strerror})"
                 ) from error
             open_ends.push_async_callback(line.close)
-        yield Wires(publish, server, places)
+        ear: Ear | None = None
+        if listens:
+            ear = Ear(url, listens, command, publish)
+            await open_ends.enter_async_context(ear.listening())
+        yield Wires(publish, server, ear, places)

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from aiomqtt import Client
 from pymodbus.client import AsyncModbusSerialClient, AsyncModbusTcpClient
 from typer.testing import CliRunner
 
@@ -144,6 +145,25 @@ class TestLockstep:
             writer.close()
             await writer.wait_closed()
             assert not (await first.read_input_registers(NIBE_FLOW, device_id=1)).isError()
+
+    async def test_a_heat_pump_behind_mqtt_says_what_it_keeps_and_obeys_before_time_passes(self):
+        base = "panasonic_heat_pump"
+        async with lockstep(profile="heishamon") as (ask, places):
+            at = START + timedelta(minutes=2)
+            await ask({"advance": at.isoformat()})
+            _, _, address = places["broker"].partition("//")
+            host, _, port = address.partition(":")
+            async with Client(host, int(port)) as client:
+                await client.subscribe(f"{base}/main/#")
+                kept = {}
+                async with asyncio.timeout(5.0):
+                    while f"{base}/main/Z1_Heat_Request_Temp" not in kept:
+                        message = await anext(client.messages)
+                        kept[message.topic.value] = message.payload.decode()
+                await client.publish(f"{base}/commands/SetZ1HeatRequestTemperature", "3", qos=1)
+                await ask({"advance": (at + timedelta(minutes=1)).isoformat()})
+            counts = (await ask({"write_counts": True}))["write_counts"]
+            assert list(counts.values()) == [1]
 
     async def test_what_is_no_modbus_is_hung_up_on(self):
         async with lockstep() as (_, places):
