@@ -6,6 +6,7 @@ stand below the profile's own base topic. Serial numbers, addresses and names ne
 """
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
@@ -21,7 +22,7 @@ Recording: TypeAlias = dict[str, Any]
 
 REMOVED = "removed"
 _NOTE = "Read from a device with heatherd probe --record; only known points, nothing that names it."
-_NUMBER_CHARACTERS = frozenset("0123456789+-.eE")
+_NUMBER = re.compile(r"[+-]?\d{1,12}(?:\.\d{1,12})?(?:[eE][+-]?\d{1,3})?")
 
 
 async def record_registers(profile: ModbusProfile, registers: Registers, unit: int) -> Recording:
@@ -115,5 +116,5 @@ def _only(message: object, steps: list[str], place: TopicPoint) -> object:
 
 def _known_word(place: TopicPoint, text: str) -> str:
     """Numbers and words that the profile lists; any other word could name something."""
-    known = text in place.codes or text in place.absent or set(text) <= _NUMBER_CHARACTERS
+    known = text in place.codes or text in place.absent or _NUMBER.fullmatch(text)
     return text if known else REMOVED
