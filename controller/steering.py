@@ -1,9 +1,8 @@
 """Steering a pump that keeps its own control: by shifting what it aims at, or by holding it back.
 
 A curve offset, a room set-point or an SG Ready state says "more" or "less" than the pump would do
-by itself; a power limit says only "less". What the pump would do is the plan's mean heat of a day
-and the house's losses around it. Which level to hold is chosen for all the hours the plan reaches
-at once, with as few changes as the knob's memory or contacts allow. Pure.
+by itself; a power limit says only "less". Which level to hold is chosen for all the hours that the
+plan reaches at once, with as few changes as the knob's memory or contacts allow. Pure.
 """
 
 import math
@@ -13,19 +12,18 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
-from controller.actuation import LIMITS, in_range, span
-from controller.estimate import BALANCE_TIME_S, Belief, emitter_now
+from controller.actuation import LIMITS, NORMAL_STATE, in_range, span
+from controller.estimate import Belief, emitter_now
 from controller.model import HouseModel
 from controller.snapshot import Snapshot
 from drivers.api import Capability, Knob, Signal, WriteClass
 from mpc.arrays import FloatArray
-from mpc.building import flow_for_heat, heat_for_flow, total_loss_w_per_k
+from mpc.building import flow_for_heat, heat_for_flow, steady_state
 from mpc.heat_pump import capacity_w, cop, part_load_gain, source_for
 from mpc.plan import Plan
 from mpc.staircase import level_now
 
 HOUR = timedelta(hours=1)
-DAY_HOURS = 24
 
 ROOM_INFLUENCE_K_PER_K = 3.0
 """Flow temperature that a kelvin of room set-point is worth: makers' room influence is 2 to 5."""
@@ -33,13 +31,16 @@ ROOM_INFLUENCE_K_PER_K = 3.0
 SG_SHIFT_K: Mapping[int, float] = {2: 0.0, 3: 3.0, 4: 5.0}
 """Flow temperature that an SG Ready state is taken to be worth; state 1 stops the compressor."""
 
+NEED_THE_AIM = frozenset({Capability.CURVE_OFFSET, Capability.VIRTUAL_OUTDOOR})
+"""A shift means nothing without the curve that is shifted."""
+
 CAUTIOUS_HOURS = 24.0
 CAUTIOUS_K = 2.0
 """While the house has been watched for less than a day the flow is shifted by this at most."""
 
-CURVE_GAIN_K_PER_K, CURVE_REACH_K = 3.0, 3.0
-"""A pump that does not show what its curve asks for: the curve as its owner set it is right, but
-for this much of flow per kelvin of the room's mean error over the last days, and at most so much."""
+CURVE_SLOPE_K_PER_K = 0.8
+"""Flow temperature per kelvin outdoors, where the pump takes ours for the outdoor temperature:
+between a floor's 0.4 and a radiator's 1.2."""
 
 STORED_CHANGE_PRICE, FREE_CHANGE_PRICE = 4.0, 1.0
 """What a change must spare, in K²h of flow: a wrong kelvin for four hours, or for one."""
@@ -70,20 +71,25 @@ class Ahead:
     room_c: FloatArray
 
 
-def ahead(plan: Plan, at: datetime, model: HouseModel) -> Ahead | None:
-    """The plan by hours from `at` on; None when it reaches less than an hour."""
-    hours = math.floor((plan.starts_at - at).total_seconds() / 3600.0 + len(plan.heat_w)
-                       * plan.step_s / 3600.0)  # fmt: skip
+def ahead(plan: Plan, at: datetime, *, belief: Belief, model: HouseModel) -> Ahead | None:
+    """The plan by hours from `at` on; None when it reaches less than an hour.
+
+    By itself the pump gives what holds the wanted room at rest: its curve knows the weather and,
+    having been set for this house, the heat that usually comes from elsewhere.
+    """
+    left_s = (plan.starts_at - at).total_seconds() + len(plan.heat_w) * plan.step_s
+    hours = math.floor(left_s / 3600.0)
     if hours < 1:
         return None
     wanted_w = _hourly(plan.heat_w, plan, at, hours)
-    mean_w = _day_mean(wanted_w)
+    target_c = 0.5 * (_hourly(plan.low_c, plan, at, hours) + _hourly(plan.high_c, plan, at, hours))
     if plan.outdoor_c:
         outdoor_c = _hourly(plan.outdoor_c, plan, at, hours)
-        colder_k = _day_mean(outdoor_c) - outdoor_c
+        gain_w = model.building.internal_gains_w + belief.usual_disturbance_w
+        steady = steady_state(model.building, room_c=target_c, outdoor_c=outdoor_c, gain_w=gain_w)
+        own_w = np.maximum(steady.heat_w, 0.0)
     else:
-        colder_k = np.zeros(hours)
-    own_w = np.maximum(mean_w + total_loss_w_per_k(model.building) * colder_k, 0.0)
+        own_w = np.full(hours, float(wanted_w.mean()))
     return Ahead(wanted_w=wanted_w, own_w=own_w, room_c=_hourly(plan.room_c, plan, at, hours))
 
 
@@ -102,15 +108,16 @@ def shift_setting(
     `current` is what the knob holds now, `writes_left` how often the planner may still write it
     this week (None: no limit).
     """
-    coming = ahead(plan, snapshot.at, model)
+    coming = ahead(plan, snapshot.at, belief=belief, model=model)
     if coming is None or (_stored(knob) and current is None):
         return None
     worth_w = _watts_per_flow_k(belief, model, float(coming.own_w.mean()))
-    base = _base(knob, coming, belief=belief, model=model, snapshot=snapshot, current=current)
-    if base is None:
+    lead_k = _lead_k(coming, belief=belief, model=model, snapshot=snapshot)
+    if lead_k is None and knob.capability in NEED_THE_AIM:
         return None
-    levels = _levels(knob, base, cautious=belief.known_for_s < CAUTIOUS_HOURS * 3600.0)
-    shifts_k = _shifts_k(knob, levels, coming, base)
+    response = _Response(knob, _resting_value(knob, coming, snapshot, current), lead_k)
+    levels = _levels(response, cautious=belief.known_for_s < CAUTIOUS_HOURS * 3600.0)
+    shifts_k = _shifts_k(response, levels, coming)
     heat_w = np.maximum(coming.own_w[:, None] + worth_w * shifts_k, 0.0)
     if knob.capability is Capability.SG_READY:
         heat_w[:, levels == 1] = 0.0
@@ -129,11 +136,11 @@ def shift_setting(
 
 
 def limit_setting(
-    knob: Knob, heat_w: float, plan: Plan, *, model: HouseModel, snapshot: Snapshot
+    knob: Knob, heat_w: float, plan: Plan, *, belief: Belief, model: HouseModel, snapshot: Snapshot
 ) -> float:
     """The value of a knob that only holds back: free where the plan wants as much as the pump."""
     low, high = span(knob)
-    coming = ahead(plan, snapshot.at, model)
+    coming = ahead(plan, snapshot.at, belief=belief, model=model)
     if coming is None or heat_w >= HOLD_BACK_FRAC * float(coming.own_w[0]):
         return in_range(knob, high)
     outdoor_c, flow_c = snapshot.value(Signal.OUTDOOR_C), snapshot.value(Signal.FLOW_C)
@@ -169,59 +176,81 @@ def can_follow(knob: Knob) -> str:
     return f"{how}{pace}{wear}{delay}"
 
 
-def _base(
-    knob: Knob,
-    coming: Ahead,
-    *,
-    belief: Belief,
-    model: HouseModel,
-    snapshot: Snapshot,
-    current: float | None,
+@dataclass(frozen=True, slots=True)
+class _Response:
+    """What the pump makes of its knob."""
+
+    knob: Knob
+    held: float  # now, or what it amounts to while nothing is held
+    lead_k: float | None  # what it aims at now, above the flow its own heat would need
+
+
+def _lead_k(
+    coming: Ahead, *, belief: Belief, model: HouseModel, snapshot: Snapshot
 ) -> float | None:
-    """The knob's value at which the pump gives its own heat."""
-    if knob.capability is Capability.SG_READY:
-        return 2.0
-    if knob.capability is Capability.ROOM_SETPOINT:
-        return float(coming.room_c[0])
+    """Flow temperature that the pump aims at now, above the one its own heat would need."""
     aim_c = snapshot.value(Signal.FLOW_SETPOINT_C)
-    if knob.capability is Capability.VIRTUAL_OUTDOOR:
-        return snapshot.value(Signal.OUTDOOR_C)
-    if current is None:
-        return None
-    if aim_c is None:
-        mean_error_k = belief.balance_kh / (BALANCE_TIME_S / 3600.0)
-        return -min(max(CURVE_GAIN_K_PER_K * mean_error_k, -CURVE_REACH_K), CURVE_REACH_K)
-    needed_c = _flow_c(belief, model, float(coming.own_w[0]))
-    return current + (needed_c - aim_c)
+    return None if aim_c is None else aim_c - _flow_c(belief, model, float(coming.own_w[0]))
 
 
-def _levels(knob: Knob, base: float, *, cautious: bool) -> FloatArray:
+def _resting_value(knob: Knob, coming: Ahead, snapshot: Snapshot, current: float | None) -> float:
+    """The knob's value now; of a volatile one that nobody holds, the value that changes nothing."""
+    if current is not None:
+        return current
+    if knob.capability is Capability.SG_READY:
+        return NORMAL_STATE
+    outdoor_c = snapshot.value(Signal.OUTDOOR_C)
+    if knob.capability is Capability.VIRTUAL_OUTDOOR and outdoor_c is not None:
+        return outdoor_c
+    return float(coming.room_c[0]) if knob.capability is Capability.ROOM_SETPOINT else 0.0
+
+
+def _levels(response: _Response, *, cautious: bool) -> FloatArray:
     """The values worth considering: every step of the knob that a house can live with."""
+    knob = response.knob
     low, high = span(knob)
     count = round((high - low) / knob.resolution)
     stride = max(1, count // 40)  # tenths of a kelvin are finer than the plan
     levels = low + knob.resolution * np.arange(0, count + 1, stride, dtype=np.float64)
     if not cautious:
         return levels
-    reach = CAUTIOUS_K
-    if knob.capability is Capability.ROOM_SETPOINT:
-        reach = CAUTIOUS_K / ROOM_INFLUENCE_K_PER_K
+    worth_k = _worth_k_per_step(knob)
+    lead_k = 0.0 if response.lead_k is None else response.lead_k
+    neutral = response.held - lead_k / worth_k
     if knob.capability is Capability.SG_READY:
-        reach = 1.0
-    middle = min(max(base, low), high)
-    return levels[np.abs(levels - middle) <= max(reach, knob.resolution)]
+        neutral = NORMAL_STATE
+    reach = max(CAUTIOUS_K / abs(worth_k), knob.resolution)
+    return levels[np.abs(levels - min(max(neutral, low), high)) <= reach]
 
 
-def _shifts_k(knob: Knob, levels: FloatArray, coming: Ahead, base: float) -> FloatArray:
+def _shifts_k(response: _Response, levels: FloatArray, coming: Ahead) -> FloatArray:
     """Flow temperature above the pump's own, per hour and level."""
-    hours = len(coming.own_w)
+    knob, lead_k = response.knob, response.lead_k
+    shape = (len(coming.own_w), len(levels))
     if knob.capability is Capability.SG_READY:
         worth = np.array([SG_SHIFT_K.get(round(level), 0.0) for level in levels])
-        return np.broadcast_to(worth, (hours, len(levels)))
+        return np.broadcast_to(worth, shape)
+    worth_k = _worth_k_per_step(knob)
+    if lead_k is None:  # what it aims at is not known: its set-point against the room
+        return np.asarray(worth_k * (levels[None, :] - coming.room_c[:, None]))
+    shifts_k = np.broadcast_to(lead_k + worth_k * (levels - response.held), shape)
     if knob.capability is Capability.ROOM_SETPOINT:
-        return np.asarray(ROOM_INFLUENCE_K_PER_K * (levels[None, :] - coming.room_c[:, None]))
-    sign = -1.0 if knob.capability is Capability.VIRTUAL_OUTDOOR else 1.0
-    return np.broadcast_to(sign * (levels - base), (hours, len(levels)))
+        warmer_k = coming.room_c - coming.room_c[0]
+        return np.asarray(shifts_k - worth_k * warmer_k[:, None])
+    return shifts_k
+
+
+def _worth_k_per_step(knob: Knob) -> float:
+    """Flow temperature that one unit of the knob is worth."""
+    match knob.capability:
+        case Capability.ROOM_SETPOINT:
+            return ROOM_INFLUENCE_K_PER_K
+        case Capability.VIRTUAL_OUTDOOR:
+            return -CURVE_SLOPE_K_PER_K
+        case Capability.SG_READY:
+            return SG_SHIFT_K[3]
+        case _:
+            return 1.0
 
 
 def _changes(writes_left: float | None, hours: int) -> int:
@@ -260,12 +289,3 @@ def _hourly(values: tuple[float, ...], plan: Plan, at: datetime, hours: int) -> 
     edges = offset + per_hour * np.arange(hours + 1)
     reached = np.interp(edges, np.arange(len(total)), total)
     return np.asarray(np.diff(reached) / per_hour, dtype=np.float64)
-
-
-def _day_mean(values: FloatArray) -> FloatArray:
-    """The mean of the 24 hours around each hour, as far as they are known."""
-    count = len(values)
-    width = min(DAY_HOURS, count)
-    total = np.concatenate(([0.0], np.cumsum(values)))
-    first = np.clip(np.arange(count) - width // 2, 0, count - width)
-    return np.asarray((total[first + width] - total[first]) / width, dtype=np.float64)

@@ -144,7 +144,7 @@ def _run_or_rest(
         return Wanted({knob.capability: rest_setting(knob)}, False, heat_w, plan.source, "rest")
     asked_w = max(heat_w / belief.heating_share_frac, least_w)
     if knob.capability in LIMITS:
-        value = limit_setting(knob, asked_w, plan, model=model, snapshot=snapshot)
+        value = limit_setting(knob, asked_w, plan, belief=belief, model=model, snapshot=snapshot)
         return Wanted({knob.capability: value}, True, heat_w, plan.source, "heat")
     path = _heat_path(belief, model, memory, snapshot.at)
     value = heat_setting(knob, asked_w, path=path, snapshot=snapshot)
