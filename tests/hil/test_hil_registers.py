@@ -229,3 +229,16 @@ def test_every_knob_reaches_the_pump_after_its_delay_and_in_its_mode_only(name, 
     value = None if knob.maximum == knob.release_value else knob.maximum
     expected = [(capability, value)] if image.in_force(capability) else []
     assert [order for order in written if order[0] is capability] == expected
+
+
+def test_a_limit_acts_while_its_switch_is_on_and_rests_beside_it():
+    image, written = image_of("nibe_s")
+    image.write(1, 6012, [0])
+    written.clear()
+    image.write(1, 6007, [60])
+    assert written == []
+    image.write(1, 6012, [1])
+    image.write(1, 6007, [50])
+    image.write(1, 6012, [0])
+    limits = [value for capability, value in written if capability is Capability.POWER_LIMIT]
+    assert limits == [6000.0, 5000.0, None]
