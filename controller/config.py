@@ -86,6 +86,9 @@ class Device(_Section):
     host: str | None = Field(None, description="Modbus TCP: host name or address")
     port: Port | None = Field(None, description="Modbus TCP; default: the profile's")
     serial: str | None = Field(None, description="Modbus RTU: its line, such as /dev/ttyUSB0")
+    baudrate: int | None = Field(
+        None, ge=300, le=921600, description="of the serial line; default: the profile's"
+    )
     unit: int | None = Field(None, ge=0, le=255, description="Modbus; default: the profile's")
     topic: str | None = Field(None, description="MQTT: base topic; default: the profile's")
 
@@ -93,6 +96,8 @@ class Device(_Section):
     def _one_way(self) -> Self:
         if self.host is not None and self.serial is not None:
             raise ValueError("give host or serial, not both")
+        if self.baudrate is not None and self.serial is None:
+            raise ValueError("baudrate is of a serial line: give serial")
         return self
 
 

@@ -17,11 +17,13 @@ from drivers.meters.modbus_meter import ModbusMeter
 from drivers.meters.mqtt_meter import MqttMeter
 from drivers.prices.csv_file import CsvPrices
 from drivers.profile import ModbusProfile, MqttProfile, load_profile
+from drivers.profile_modbus import SerialLine
 from drivers.rooms.home_assistant import HomeAssistantRoom
 from drivers.rooms.opentherm_gateway import gateway_topics
 from drivers.rooms.topics_room import Presence, RoomTopics, TopicsRoom, room_point
 from drivers.rooms.zigbee2mqtt import ZigbeeRoom
 from drivers.transports.modbus import LinkPool, ModbusLink
+from drivers.transports.modbus_serial import SerialSettings
 from drivers.transports.mqtt import BrokerLink, MqttLink
 from drivers.weather.csv_file import CsvWeather
 
@@ -62,8 +64,16 @@ class RealLinks:
     def modbus(self, device: DeviceConfig, profile: ModbusProfile) -> ModbusLink:
         """The link to a Modbus device; devices at one address share it."""
         c = profile.connection
+        if device.serial is not None:
+            line = c.serial or SerialLine()
+            settings = SerialSettings(
+                baudrate=device.baudrate or line.baudrate,
+                parity=line.parity.value,
+                stop_bits=line.stop_bits,
+            )
+            return self._pool.serial(device.serial, settings, timeout_s=c.timeout_s, gap_s=c.gap_s)
         if device.host is None:
-            raise ConfigurationError(f"profile {profile.name} speaks Modbus: give its host")
+            raise ConfigurationError(f"profile {profile.name} speaks Modbus: give its host or serial line")
         return self._pool.link(
             device.host, device.port or c.port, timeout_s=c.timeout_s, gap_s=c.gap_s
         )

@@ -131,7 +131,8 @@ class _Line:
     def settings(self) -> Settings:
         """As the configuration names it."""
         if self.serial is not None:
-            return {"serial": self.serial}
+            line: Settings = {"serial": self.serial}
+            return line if self.baudrate is None else {**line, "baudrate": self.baudrate}
         named: Settings = {"host": self.host or ""}
         return named if self.port is None else {**named, "port": self.port}
 

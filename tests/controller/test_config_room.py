@@ -9,6 +9,7 @@ import pytest
 from controller.config import ConfigError, Device, HouseConfig, parse_config
 from controller.connect import connect
 from drivers.api import Absent, Sample, Signal
+from drivers.errors import ConfigurationError
 from drivers.profile import ModbusProfile
 from drivers.testing import RegisterBank
 from drivers.transports.in_memory import MemoryModbusLink, MemoryMqttLink
@@ -132,3 +133,40 @@ def test_a_meter_on_the_broker_needs_no_host_and_takes_its_own_topic(document: D
     links.broker.deliver("shellypro3em-1/online", "false", retain=True)
     gone = asyncio.run(outside.devices[-1].read())
     assert all(isinstance(outcome, Absent) for outcome in gone.values())
+
+
+# ---- meters on a serial line ---
+
+
+def test_a_meter_on_a_serial_line_talks_as_its_profile_or_its_owner_says(
+    document: Document,
+) -> None:
+    document["meter"] = {"profile": "sdm120", "serial": "/dev/no-such-line", "unit": 3}
+    document["heat_pump"] = {"profile": "lg_therma_v", "serial": "/dev/no-such-line"}
+    config = parse_config(document)
+    with pytest.raises(ConfigurationError, match="need the same baud rate"):
+        connect(config, lambda: NOON)
+    document["meter"]["baudrate"] = 9600
+    outside = connect(parse_config(document), lambda: NOON)
+    read = asyncio.run(outside.devices[-1].read())
+    assert "there is no such device" in str(read[Signal.METER_POWER_W])
+
+
+@pytest.mark.parametrize(
+    ("meter", "reason"),
+    [
+        ({"profile": "sdm120", "host": "a", "serial": "/dev/x"}, "host or serial, not both"),
+        ({"profile": "sdm120", "host": "a", "baudrate": 9600}, "give serial"),
+    ],
+)
+def test_a_meter_has_one_way_to_it(document: Document, meter: Document, reason: str) -> None:
+    document["meter"] = meter
+    with pytest.raises(ConfigError) as caught:
+        parse_config(document)
+    assert reason in str(caught.value)
+
+
+def test_a_modbus_meter_without_an_address_is_refused(document: Document) -> None:
+    document["meter"] = {"profile": "sdm120"}
+    with pytest.raises(ConfigurationError, match="give its host or serial line"):
+        connect(parse_config(document), lambda: NOON)
