@@ -69,9 +69,10 @@ async def test_a_refused_block_is_read_point_by_point_from_then_on() -> None:
     bank.remove("dhw")
     observed = await reader.read()
     assert [signal for signal, seen in observed.items() if isinstance(seen, Absent)] == ["dhw_c"]
-    assert bank.reads == 1 + 13
+    points = len(set(load_modbus_profile("generic_modbus").signals.values()))
+    assert bank.reads == 1 + points
     await reader.read()
-    assert bank.reads == 1 + 13 + 12
+    assert bank.reads == 1 + points + points - 1
 
 
 @pytest.mark.parametrize("failure", [LinkLostError("unplugged"), NoAnswerError("silent")])
@@ -198,3 +199,14 @@ async def test_a_clock_that_was_set_back_does_not_silence_a_device_that_asks_for
     clock.at -= timedelta(hours=1)
     await reader.read()
     assert bank.reads == 2 * reads_of_a_cycle
+
+
+async def test_a_link_that_cannot_be_used_makes_points_absent_and_is_not_asked_again() -> None:
+    reader, bank, _ = reader_on("nibe_s")
+    bank.failure = ConfigurationError("no such serial line")
+    observed = await reader.read()
+    reads_of_a_cycle = bank.reads
+    assert set(observed.values()) == {Absent("no such serial line")}
+    bank.failure = TransientError("busy")
+    await reader.read()
+    assert bank.reads == reads_of_a_cycle + 2 * reads_of_a_cycle

@@ -1,5 +1,6 @@
 """NIBE's power limit: which switch the firmware has, the wait, and what "off" leaves behind."""
 
+import asyncio
 from dataclasses import dataclass, field
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from drivers.api import Absent, Capability, Sample
 from drivers.errors import LinkLostError, RefusedByDeviceError, TransientError
 from drivers.heat_pumps.modbus_pump import ModbusHeatPump
+from drivers.heat_pumps.switched_knob import real_pause
 from drivers.profile import load_modbus_profile
 from drivers.testing import AN_INSTANT, RegisterBank
 from drivers.transports.in_memory import MemoryModbusLink
@@ -119,3 +121,10 @@ async def test_a_device_that_does_not_answer_is_not_taken_for_older_firmware(
     nibe.bank.failure = None
     await nibe.pump.write(Capability.POWER_LIMIT, 5000.0)
     assert nibe.story[0] == (NEW_SWITCH, (1,))
+
+
+async def test_the_real_pause_lets_its_time_pass() -> None:
+    loop = asyncio.get_running_loop()
+    began_s = loop.time()
+    await real_pause(0.01)
+    assert loop.time() - began_s >= 0.009
