@@ -73,7 +73,9 @@ class RealLinks:
             )
             return self._pool.serial(device.serial, settings, timeout_s=c.timeout_s, gap_s=c.gap_s)
         if device.host is None:
-            raise ConfigurationError(f"profile {profile.name} speaks Modbus: give its host or serial line")
+            raise ConfigurationError(
+                f"profile {profile.name} speaks Modbus: give its host or serial line"
+            )
         return self._pool.link(
             device.host, device.port or c.port, timeout_s=c.timeout_s, gap_s=c.gap_s
         )
