@@ -193,14 +193,9 @@ async def test_it_asks_at_the_profiles_pace() -> None:
 async def test_a_reading_waits_for_the_answers_to_its_questions() -> None:
     bench = _Bench(profile_of(poll_s=60))
 
-    async def answered() -> None:
-        while not bench.link.published:
-            await asyncio.sleep(0)
-        bench.link.deliver("pump/power", "1200;300")
-
-    answering = asyncio.create_task(answered())
+    loop = asyncio.get_running_loop()
+    loop.call_soon(bench.link.deliver, "pump/power", "1200;300")
     assert await bench.one(Signal.POWER_W) == Sample(1500.0, START)
-    await answering
 
 
 async def test_a_broker_that_is_lost_while_asking_makes_everything_absent() -> None:
