@@ -65,7 +65,8 @@ def record_messages(
 
 
 def _recording(profile: AnyProfile, rows: list[Recording], absent: Mapping[str, str]) -> Recording:
-    return {"profile": profile.name, "note": _NOTE, "rows": rows, "absent": dict(absent)}
+    mqtt = {"transport": "mqtt"} if isinstance(profile, MqttProfile) else {}
+    return {"profile": profile.name, **mqtt, "note": _NOTE, "rows": rows, "absent": dict(absent)}
 
 
 def _origin(profile: AnyProfile) -> Recording:

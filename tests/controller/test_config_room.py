@@ -168,5 +168,5 @@ def test_a_meter_has_one_way_to_it(document: Document, meter: Document, reason: 
 
 def test_a_modbus_meter_without_an_address_is_refused(document: Document) -> None:
     document["meter"] = {"profile": "sdm120"}
-    with pytest.raises(ConfigurationError, match="give its host or its serial line"):
+    with pytest.raises(ConfigurationError, match="give its host or serial line"):
         connect(parse_config(document), lambda: NOON)
