@@ -263,8 +263,7 @@ def _show_shadow(report: ShadowReport, settings: HouseConfig) -> None:
                  f"{_or_unknown(report.delivered_heat_kwh, '.0f')} kWh delivered"),
         ("compressor", f"ran or rested as planned in "
                        f"{_or_unknown(report.ran_as_asked_frac, '.0%')} of the cycles"),
-        ("the knob", f"{_or_unknown(report.moves_a_week, '.0f')} writes a week, budget "
-                     f"{'none' if report.weekly_budget is None else f'{report.weekly_budget:g}'}"),
+        ("the knob", _knob_words(report)),
         *(
             (f"model, {e.hours} h ahead", f"{e.mean_k:+.2f} K in the mean, {e.rms_k:.2f} K rms, "
                                           f"{e.count} times")
@@ -283,6 +282,14 @@ def _show_shadow(report: ShadowReport, settings: HouseConfig) -> None:
         else f"That is less than a week of observing ({SHADOW_DAYS:g} days): go on observing.",
         highlight=False,
     )
+
+
+def _knob_words(report: ShadowReport) -> str:
+    """A pump that does not follow makes the wish come again: steering writes less than this."""
+    wanted = f"{_or_unknown(report.moves_a_week, '.0f')} changes a week were wanted"
+    if report.weekly_budget is None:
+        return wanted
+    return f"{wanted}; steering would be paced to {report.weekly_budget:g} writes"
 
 
 def _or_unknown(value: float | None, form: str) -> str:

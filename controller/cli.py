@@ -177,6 +177,11 @@ def status(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None
     out.print(table)
     said = "; ".join(now.get("reasons", [])) or "no objection"
     out.print(f"wants {now['wanted']} ({now['wanted_source']}); guard: {said}", markup=False)
+    if "not_applied" in now:
+        out.print(f"pump: {now['not_applied']}", markup=False, highlight=False)
+    elif now.get("in_effect"):
+        held = ", ".join(f"{name} {value:g}" for name, value in now["in_effect"].items())
+        out.print(f"pump: {held} in effect", markup=False, highlight=False)
     out.print("The pump is released." if answer["released"] else "", end="")
 
 

@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from controller.act import Applied, NotApplied
 from controller.clock import Clock
 from controller.guard import Allowed, Altered, Refused
 from controller.loop import Loop
@@ -134,6 +135,15 @@ def _until(request: Mapping[str, Any], now: datetime) -> datetime | None:
     return now + timedelta(seconds=float(seconds))
 
 
+def _outcome_of(record: StepRecord) -> Answer:
+    """What came of it at the pump: what it confirmed, what is in effect, or why nothing is."""
+    match record.outcome:
+        case Applied(read_back, acknowledged):
+            return {"acknowledged": dict(acknowledged), "in_effect": dict(read_back)}
+        case NotApplied(reason):
+            return {"not_applied": reason}
+
+
 def status_of(record: StepRecord) -> Answer:
     """The latest cycle in a form for people and programs."""
     verdict = record.verdict
@@ -164,6 +174,7 @@ def status_of(record: StepRecord) -> Answer:
         "wanted_source": record.wanted.source,
         "planned_heat_w": record.wanted.heat_w,
         **said,
+        **_outcome_of(record),
         "notes": list(record.notes),
     }
 

@@ -24,7 +24,6 @@ from drivers.api import Knob, PriceSeries, Signal
 from mpc import estimator
 
 HORIZONS_H = (1, 6)
-START_EVERY = timedelta(hours=1)
 LONGEST_GAP = timedelta(minutes=30)
 """Records further apart than this do not tell what happened between them."""
 
@@ -130,13 +129,13 @@ def _missing(records: Sequence[StepRecord]) -> dict[str, float]:
 def _model_error(
     records: Sequence[StepRecord], model: HouseModel, hours: int
 ) -> ModelError | None:  # fmt: skip
-    """From a start every hour: predict with measured heat and weather, without the room reading."""
+    """From starts half the span apart: predict with measured heat and weather, but no room."""
     errors_k: list[float] = []
     next_at = records[0].at
     for index, record in enumerate(records):
         if record.at < next_at:
             continue
-        next_at = record.at + START_EVERY
+        next_at = record.at + timedelta(hours=max(1.0, hours / 2))
         error_k = _prediction_error_k(records, index, model, timedelta(hours=hours))
         if error_k is not None:
             errors_k.append(error_k)

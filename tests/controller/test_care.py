@@ -119,7 +119,7 @@ def test_a_week_of_observing_is_summed_up_and_noted(
         assert store.text(care.SHADOW_SEEN) == report["last_at"]
     shown = " ".join(heatherd("shadow-report", config=file).stdout.split())
     assert "no saving is claimed" in shown
-    assert "writes a week" in shown
+    assert "changes a week were wanted" in shown
 
 
 def test_a_time_of_steering_is_no_shadow(make_house: Callable[..., Any], file: Path) -> None:
