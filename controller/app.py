@@ -34,7 +34,12 @@ log = logging.getLogger(__name__)
 BROKER_PATIENCE_S = 3.0
 """How long a release without a service waits for the messages that the broker keeps."""
 
-ROOM_SIGNALS = (Signal.ROOM_C, Signal.ROOM_SETPOINT_C, Signal.ROOM_HEATING_ENABLED)
+ROOM_SIGNALS = (
+    Signal.ROOM_C,
+    Signal.ROOM_SETPOINT_C,
+    Signal.ROOM_HEATING_ENABLED,
+    Signal.ROOM_DEMAND_FRAC,
+)
 
 
 def heat_knob(config: HouseConfig) -> Knob | None:

@@ -63,7 +63,7 @@ def with_room(document: Document, room: Document) -> HouseConfig:
             "temperature_pointer needs temperature_topic",
         ),
         ({"kind": "mqtt", "temperature_topic": "home/+/t"}, "a topic has no wildcards"),
-        ({"kind": "mqtt", "temperature_topic": "/home/t"}, "no outer slashes"),
+        ({"kind": "mqtt", "temperature_topic": "/house/t"}, "no outer slashes"),
         (
             {"kind": "mqtt", "temperature_topic": "a", "temperature_pointer": "t"},
             "a JSON pointer starts with a slash",
