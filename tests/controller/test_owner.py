@@ -106,6 +106,7 @@ async def test_status_before_and_after_the_first_cycle(make_house: MakeHouse, pa
     assert status["signals"]["alarm"] == 0.0
     assert "not on this device" in status["missing"]["dhw_c"]["reason"]
     assert (status["verdict"], status["reasons"]) == ("refused", ["there is no plan for now"])
+    assert status["not_applied"] == "there is no plan for now"
 
 
 async def test_status_tells_every_verdict(make_house: MakeHouse, path: Path) -> None:
@@ -117,6 +118,7 @@ async def test_status_tells_every_verdict(make_house: MakeHouse, path: Path) -> 
         await one_cycle(loop)
         status = (await ask(path, {"verb": "status"}))["status"]
         assert status["verdict"] == "allowed"
+        assert status["acknowledged"] == status["in_effect"] == status["settings"]
         assert status["settings"]["flow_setpoint"] > 15.0
         assert "reasons" not in status
         house.put("room", 7.5)
