@@ -117,6 +117,8 @@ class RegisterImage:
         )
         for point in self._points.values():
             self._show(point, absent_registers(point))
+        for name, values in profile.identity.values.items():
+            self._show_value(name, float(values[0]))
         for needed in needed_modes(profile):
             self._show_value(needed.point, float(needed.values[0]))
         for name, value in manners.settings.items():

@@ -37,7 +37,7 @@ def point(kind: Kind, **fields: object) -> Point:
 
 @st.composite
 def points(draw: st.DrawFn) -> Point:
-    """Any point a profile may describe."""
+    """Any plain point a profile may describe."""
     bounds = sorted(draw(st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=2)))
     bounded = draw(st.booleans())
     return point(
@@ -175,6 +175,46 @@ def test_decode_never_raises_and_never_leaves_its_range(
     assert math.isfinite(value)
     assert target.minimum is None or value >= target.minimum
     assert target.maximum is None or value <= target.maximum
+
+
+@st.composite
+def special_points(draw: st.DrawFn) -> Point:
+    """Any point with codes, bits, weights or a mode before it."""
+    shape = draw(st.sampled_from(["codes", "bits", "weights", "contacts", "gate"]))
+    codes = draw(st.dictionaries(st.integers(0, 7), st.integers(0, 9), min_size=1))
+    sentinels = tuple(draw(st.lists(st.integers(-32768, 65535), max_size=3)))
+    weights = tuple(draw(st.lists(st.integers(1, 1000), min_size=1, max_size=4)))
+    match shape:
+        case "codes":
+            return point(Kind.INT16, codes=codes, sentinels=sentinels)
+        case "bits":
+            return point(Kind.UINT16, codes=codes, mask=draw(st.integers(1, 0xFFFF)))
+        case "weights":
+            return point(Kind.UINT16, weights=weights, sentinels=sentinels, maximum=1e6)
+        case "contacts":
+            return point(Kind.UINT16, weights=weights, codes=codes, sentinels=sentinels)
+        case _:
+            gate = Gate(on=1, off=0, value_when_off=50.0, register_when_off=500)
+            return point(
+                Kind.INT16, scale=0.1, minimum=-50.0, maximum=75.0, gate=gate, sentinels=sentinels
+            )
+
+
+@settings(deadline=None)
+@given(special_points(), st.lists(WORD | st.integers(0, 8), max_size=5))
+def test_what_was_decoded_of_a_special_point_is_allowed_and_encodes_to_the_same_value(
+    target: Point, registers: list[int]
+) -> None:
+    value = decode(target, registers)
+    if isinstance(value, Undecodable):
+        return
+    assert value in target.codes.values() if target.codes else math.isfinite(value)
+    try:
+        again = encode(target, value)
+    except OutOfRangeError:  # a code or share whose own registers mean "no value"
+        assert target.sentinels or target.mask != 0xFFFFFFFF
+    else:
+        assert decode(target, again) == value
 
 
 @settings(deadline=None)

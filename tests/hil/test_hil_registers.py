@@ -242,3 +242,13 @@ def test_a_limit_acts_while_its_switch_is_on_and_rests_beside_it():
     image.write(1, 6012, [0])
     limits = [value for capability, value in written if capability is Capability.POWER_LIMIT]
     assert limits == [6000.0, 5000.0, None]
+
+
+@pytest.mark.parametrize("name", shipped_profiles(Transport.MODBUS))
+def test_the_device_shows_by_what_its_family_is_recognised(name):
+    image, _ = image_of(name)
+    identity = image.profile.identity
+    for point, values in identity.values.items():
+        assert value_of(image, point) in values
+    for point in identity.plausible:
+        assert not isinstance(value_of(image, point), Undecodable)
