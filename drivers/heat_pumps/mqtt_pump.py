@@ -97,7 +97,7 @@ class MqttHeatPump:
         check_value(knob, value, self._name)
         if self._reader.away:
             raise TransientError(f"{self._name}: {self._reader.away}")
-        await self._prepare()
+        await self._prepare(knob)
         await check_mode(knob, value, self._name, self._look)
         point = self._profile.points[knob.point]
         if not point.rule:
@@ -157,8 +157,11 @@ class MqttHeatPump:
         )
         return self._reader.shows(name)
 
-    async def _prepare(self) -> None:
-        """Tell a device how to behave before it is commanded, again after each loss of contact."""
+    async def _prepare(self, knob: Knob) -> None:
+        """Tell a device how to behave before it is commanded, again after each loss of contact.
+
+        Where the knob depends on that, its answer is waited for: what it had said before is old.
+        """
         if self._prepared_after == self._reader.losses:
             return
         for topic, payload in self._profile.connection.prepare.items():
@@ -166,3 +169,12 @@ class MqttHeatPump:
                 full_topic(self._reader.base_topic, topic), payload, qos=1, retain=False
             )
         self._prepared_after = self._reader.losses
+        needed = knob.only_when
+        if needed is None or not await self._reader.ask([needed.point]):
+            return
+
+        def ready() -> bool:
+            mode = self._reader.shows(needed.point)
+            return isinstance(mode, Sample) and mode.value in needed.values
+
+        await self._reader.heard(ready, self._patience_s)

@@ -1,5 +1,6 @@
 """SG Ready over two relays: dead-man first, one contact after the other, never past a block."""
 
+import asyncio
 import json
 from datetime import UTC, datetime
 
@@ -56,6 +57,7 @@ class _Tasmota(MemoryMqttLink):
         self.settings: dict[str, str] = {}
         self.on = [False, False]
         self.deaf = False  # takes no settings
+        self.slow = False  # answers when the driver already waits
 
     async def publish(
         self, topic: str, payload: bytes | str, *, qos: int = 1, retain: bool = False
@@ -72,7 +74,11 @@ class _Tasmota(MemoryMqttLink):
             if payload and not self.deaf:
                 self.pulse[place] = int(payload)
             answer = {command: {"Set": self.pulse[place], "Remaining": 0}}
-            self.deliver("stat/tasmota/RESULT", json.dumps(answer))
+            if self.slow:
+                loop = asyncio.get_running_loop()
+                loop.call_soon(self.deliver, "stat/tasmota/RESULT", json.dumps(answer))
+            else:
+                self.deliver("stat/tasmota/RESULT", json.dumps(answer))
         else:
             self.settings[command] = str(payload)
 
@@ -148,6 +154,18 @@ async def test_a_tasmota_gets_its_dead_man_before_a_contact_closes() -> None:
     assert board.pulse == [lapse_s + 100, lapse_s + 100]
     assert board.settings == {"PowerOnState": "0"}
     assert board.on == [True, True]
+
+
+async def test_an_answer_from_before_the_dead_man_was_set_does_not_count() -> None:
+    board = _Tasmota()
+    board.slow = True
+    pump = pump_on(board, "tasmota_sg_ready")
+    for relay in (1, 2):
+        board.deliver(
+            "stat/tasmota/RESULT", f'{{"PulseTime{relay}": {{"Set": 0, "Remaining": 0}}}}'
+        )
+    await pump.write(Capability.SG_READY, 3.0)
+    assert board.on == [False, True]
 
 
 async def test_without_its_dead_man_no_contact_closes() -> None:
