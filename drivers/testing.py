@@ -21,9 +21,6 @@ from drivers.transports.in_memory import MemoryModbusLink
 from drivers.transports.modbus import ModbusLink
 
 AN_INSTANT = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
-PATIENCE_S = 0.01
-"""The devices of the kit answer at once or never."""
-
 MakePump = Callable[[ModbusProfile, ModbusLink, Now], HeatPump]
 
 
@@ -209,7 +206,7 @@ def make_mqtt_rig(profile: MqttProfile, *, without: str = "") -> Rig[TopicBank]:
     bank = TopicBank(profile)
     if without:
         bank.remove(without)
-    pump = MqttHeatPump(profile.name, profile, bank, now=_standing, patience_s=PATIENCE_S)
+    pump = MqttHeatPump(profile.name, profile, bank, now=_standing)
     bank.publish_all()
     return Rig(profile, bank, pump, lambda point: make_mqtt_rig(profile, without=point))
 

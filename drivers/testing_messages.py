@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from drivers.api import Absent, Sample
 from drivers.heat_pumps.mqtt_pump import MqttHeatPump
 from drivers.profile import MqttProfile
-from drivers.testing import AN_INSTANT, PATIENCE_S, ConformanceError
+from drivers.testing import AN_INSTANT, ConformanceError
 from drivers.testing_topics import TopicBank
 from drivers.topics import full_topic
 from drivers.transports.in_memory import MemoryMqttLink
@@ -100,7 +100,7 @@ async def check_pump_survives(profile: MqttProfile, count: int, *, seed: int) ->
     Raises `ConformanceError`.
     """
     link = _Broker()
-    pump = MqttHeatPump(profile.name, profile, link, now=lambda: AN_INSTANT, patience_s=PATIENCE_S)
+    pump = MqttHeatPump(profile.name, profile, link, now=lambda: AN_INSTANT)
     await pump.read()  # asks what has to be asked; at a standing clock never again
     readings = 0
     for message in spoilt_messages(profile, count, seed=seed):

@@ -37,7 +37,6 @@ class TopicsReader:
         *,
         base_topic: str | None = None,
         now: Now,
-        patience_s: float = PATIENCE_S,
     ) -> None:
         self.rejected = 0
         self.last_rejection = ""
@@ -46,7 +45,6 @@ class TopicsReader:
         self._profile = profile
         self._link = link
         self._now = now
-        self._patience_s = patience_s
         self._known: dict[str, Sample | Absent] = {}
         self._kept: set[str] = set()  # points of which only a retained message is known
         self._messages: dict[str, int] = {}  # live ones, by point
@@ -94,6 +92,8 @@ class TopicsReader:
 
     async def heard(self, met: Callable[[], bool], timeout_s: float) -> bool:
         """Whether `met` becomes true with some message within the time (the event loop's)."""
+        if self._link.immediate:
+            return met()
         try:
             async with asyncio.timeout(timeout_s):
                 while not met():
@@ -178,7 +178,7 @@ class TopicsReader:
         asked = [point.name for point in self._profile.points.values() if point.ask_topic]
         await self.heard(
             lambda: all(self.messages(name) > before.get(name, 0) for name in asked),
-            self._patience_s,
+            PATIENCE_S,
         )
 
     def _forget(self) -> None:

@@ -17,7 +17,6 @@ from drivers.errors import ConfigurationError, TransientError
 from drivers.permission import check_mode, check_value, knob_of
 from drivers.profile import DeviceKind, MqttProfile
 from drivers.topics import BASE, TopicPoint, encode, full_topic
-from drivers.topics_reader import PATIENCE_S as ANSWER_S
 from drivers.topics_reader import TopicsReader
 from drivers.transports.mqtt import MqttLink
 
@@ -40,17 +39,13 @@ class MqttHeatPump:
         *,
         base_topic: str | None = None,
         now: Now,
-        patience_s: float = PATIENCE_S,
     ) -> None:
         if profile.kind != DeviceKind.HEAT_PUMP:
             raise ConfigurationError(f"{name}: profile {profile.name} is not of a heat pump")
         self._name = name
         self._profile = profile
         self._link = link
-        self._reader = TopicsReader(
-            profile, link, base_topic=base_topic, now=now, patience_s=min(patience_s, ANSWER_S)
-        )
-        self._patience_s = patience_s
+        self._reader = TopicsReader(profile, link, base_topic=base_topic, now=now)
         self._prepared_after: int | None = None  # how many losses of contact ago
 
     @property
@@ -143,7 +138,7 @@ class MqttHeatPump:
             if not point.topic:
                 return True  # a device that does not report it
             answers = await self._reader.ask([point.name])
-            if await self._reader.heard(shown, self._patience_s):
+            if await self._reader.heard(shown, PATIENCE_S):
                 return True
         return False
 
@@ -152,9 +147,7 @@ class MqttHeatPump:
         known = self._reader.shows(name)
         if isinstance(known, Sample) or not await self._reader.ask([name]):
             return known
-        await self._reader.heard(
-            lambda: isinstance(self._reader.shows(name), Sample), self._patience_s
-        )
+        await self._reader.heard(lambda: isinstance(self._reader.shows(name), Sample), PATIENCE_S)
         return self._reader.shows(name)
 
     async def _prepare(self, knob: Knob) -> None:
@@ -177,4 +170,4 @@ class MqttHeatPump:
             mode = self._reader.shows(needed.point)
             return isinstance(mode, Sample) and mode.value in needed.values
 
-        await self._reader.heard(ready, self._patience_s)
+        await self._reader.heard(ready, PATIENCE_S)

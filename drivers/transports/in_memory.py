@@ -44,6 +44,7 @@ class MemoryMqttLink:
     """An `MqttLink` that is its own broker: `publish` calls the subscribers before it returns."""
 
     connected = True
+    immediate = True
 
     def __init__(self) -> None:
         self._subscribers: list[tuple[str, OnMessage]] = []

@@ -32,6 +32,11 @@ class MqttLink(Protocol):
     @property
     def connected(self) -> bool: ...
 
+    @property
+    def immediate(self) -> bool:
+        """Whether an answer has arrived when `publish` returns, or never will."""
+        ...
+
     def subscribe(self, topic: str, on_message: OnMessage) -> None:
         """Call `on_message` for every message on `topic` (+ and # allowed), in order of arrival."""
         ...
@@ -57,6 +62,8 @@ class BrokerLink:
     Nothing happens until `run` does. After a loss it connects again, waiting 1, 2, 4 ... 60 s,
     and renews every subscription.
     """
+
+    immediate = False
 
     def __init__(self, url: str, client_id: str, *, timeout_s: float = 10.0) -> None:
         parts = urlsplit(url)

@@ -57,7 +57,6 @@ class _HeishaMon:
             load_mqtt_profile("heishamon") if profile is None else profile,
             self.link,
             now=lambda: self.now,
-            patience_s=0.01,
         )
         self.link.answer = self.obey
         self.link.deliver(MODE, "0")

@@ -84,9 +84,7 @@ class _Tasmota(MemoryMqttLink):
 
 
 def pump_on(link: MemoryMqttLink, profile: str) -> MqttHeatPump:
-    return MqttHeatPump(
-        "relays", load_mqtt_profile(profile), link, now=lambda: START, patience_s=0.01
-    )
+    return MqttHeatPump("relays", load_mqtt_profile(profile), link, now=lambda: START)
 
 
 @pytest.mark.parametrize("before", CONTACTS)
@@ -159,6 +157,7 @@ async def test_a_tasmota_gets_its_dead_man_before_a_contact_closes() -> None:
 async def test_an_answer_from_before_the_dead_man_was_set_does_not_count() -> None:
     board = _Tasmota()
     board.slow = True
+    board.immediate = False
     pump = pump_on(board, "tasmota_sg_ready")
     for relay in (1, 2):
         board.deliver(

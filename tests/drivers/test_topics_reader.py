@@ -73,7 +73,7 @@ class _Bench:
     def __init__(self, profile: MqttProfile) -> None:
         self.link = _Link()
         self.now = START
-        self.reader = TopicsReader(profile, self.link, now=lambda: self.now, patience_s=0.01)
+        self.reader = TopicsReader(profile, self.link, now=lambda: self.now)
 
     async def one(self, signal: Signal) -> Sample | Absent:
         return (await self.reader.read())[signal]
@@ -193,6 +193,7 @@ async def test_it_asks_at_the_profiles_pace() -> None:
 async def test_a_reading_waits_for_the_answers_to_its_questions() -> None:
     bench = _Bench(profile_of(poll_s=60))
 
+    bench.link.immediate = False
     loop = asyncio.get_running_loop()
     loop.call_soon(bench.link.deliver, "pump/power", "1200;300")
     assert await bench.one(Signal.POWER_W) == Sample(1500.0, START)
@@ -214,6 +215,8 @@ async def test_waiting_ends_with_the_message_or_with_the_time(bench: _Bench) -> 
     def shown() -> bool:
         return isinstance(bench.reader.shows("flow"), Sample)
 
+    assert not await bench.reader.heard(shown, 60.0)
+    bench.link.immediate = False
     assert not await bench.reader.heard(shown, 0.01)
     bench.link.deliver("pump/flow", "33")
     assert await bench.reader.heard(shown, 0.01)
