@@ -32,7 +32,8 @@ def announced(move: Move, lease: Lease | None, held: Sample | Absent) -> Lease:
 def due(move: Move, lease: Lease, *, gone: bool) -> bool:
     """Whether to write: another value, one that the device does not hold, or one about to lapse."""
     knob = move.knob
-    age_s = (move.at - lease.written_at).total_seconds()
+    # a clock set back must not stop the renewal until it has caught up
+    age_s = abs((move.at - lease.written_at).total_seconds())
     if gone or abs(move.value - lease.written) >= knob.resolution * 0.99:
         return age_s >= knob.minimum_interval_s
     return knob.lapse_s is not None and age_s >= knob.lapse_s / 2

@@ -38,12 +38,16 @@ def hand(rig: Rig, store: Store, *, may_write: bool = True) -> Actuator:
 
 
 def rig_of(name: str, capability: Capability) -> Rig:
-    """A pump of this make in the mode in which the knob acts."""
+    """A pump of this make in the mode in which the knob acts, switched on."""
     rig = make_rig(load_modbus_profile(name))
     needed = rig.profile.knobs[capability].only_when
     if needed is not None:
         point = rig.profile.points[needed.point]
         rig.bank.put(point.name, encode(point, needed.values[0]))
+    switch = point_of(rig.profile, capability).switch
+    for name_of_switch in () if switch is None else switch.points:
+        point = rig.profile.points[name_of_switch]
+        rig.bank.put(point.name, encode(point, switch.on))
     return rig
 
 

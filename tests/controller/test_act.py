@@ -95,6 +95,17 @@ async def test_another_volatile_value_is_written_at_once(generic: Rig, store: St
     assert written(generic, FLOW) == [35.0, 35.1]
 
 
+async def test_a_clock_that_was_set_back_does_not_stop_the_renewal(
+    generic: Rig, store: Store
+) -> None:
+    actuator = hand(generic, store)
+    await actuator.apply(ask(FLOW, 35.0), AT)
+    await actuator.apply(ask(FLOW, 35.0), AT - timedelta(days=1))
+    assert written(generic, FLOW) == [35.0, 35.0]
+    await actuator.apply(ask(FLOW, 36.0), AT - timedelta(days=1))
+    assert written(generic, FLOW) == [35.0, 35.0, 36.0]
+
+
 async def test_a_volatile_value_that_the_pump_has_lost_is_written_again(
     generic: Rig, store: Store
 ) -> None:

@@ -49,7 +49,12 @@ def three_valued() -> list[tuple[str, Capability]]:
 
 
 STORED = three_valued()
-AT_ONCE = [case for case in STORED if not point_of(load_modbus_profile(case[0]), case[1]).weights]
+AT_ONCE = [
+    (name, capability)
+    for name, capability in STORED
+    for point in (point_of(load_modbus_profile(name), capability),)
+    if not point.weights and point.switch is None
+]
 """Those of them that are written in one request."""
 
 

@@ -57,6 +57,13 @@ async def test_the_planner_stops_at_its_budget_and_says_when_it_goes_on(store: S
     assert in_force(await actuator.apply(ask(OFFSET, 3.0), AT + 4 * HOUR)) == {OFFSET: 3.0}
 
 
+async def test_a_knob_without_budget_is_never_the_planners(store: Store) -> None:
+    rig = rig_with(weekly_writes=0.0)
+    outcome = await hand(rig, store).apply(ask(OFFSET, 1.0), AT)
+    assert outcome == NotApplied("curve_offset: the budget of 0 writes a week is used up")
+    assert store.leases() == {}
+
+
 @pytest.mark.parametrize("purpose", [Purpose.SAFETY, Purpose.DSO])
 async def test_safety_and_grid_operator_are_never_refused(store: Store, purpose: Purpose) -> None:
     rig = rig_with(weekly_writes=1.0)

@@ -100,3 +100,28 @@ def test_a_folder_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     (tmp_path / "state.db").mkdir()
     with pytest.raises(StoreError, match=r"state\.db cannot be opened"):
         Store(tmp_path / "state.db")
+
+
+def test_what_is_saved_together_is_kept_together_or_not_at_all(tmp_path: Path) -> None:
+    with open_store(tmp_path / "state.db") as store:
+        with store.together():
+            store.save_lease(LEASES[0])
+            with store.together():
+                store.save_lease(LEASES[1])
+        assert len(store.leases()) == 2
+
+        def drop_and_fail() -> None:
+            with store.together():
+                store.drop_lease(Capability.FLOW_SETPOINT)
+                raise StoreError("on purpose")
+
+        with pytest.raises(StoreError, match="on purpose"):
+            drop_and_fail()
+        assert len(store.leases()) == 2
+
+
+def test_a_disk_that_refuses_the_whole_is_an_error(tmp_path: Path) -> None:
+    with open_store(tmp_path / "state.db") as store:
+        store.database.execute("DROP TABLE lease")
+        with pytest.raises(StoreError, match="cannot be saved"), store.together():
+            store.database.execute("DELETE FROM lease")

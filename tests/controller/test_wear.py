@@ -306,3 +306,35 @@ def test_a_time_that_cannot_be_read_is_taken_from_the_last_write(store: Store) -
     store.save_text("lived", "no JSON")
     second = Ledger(store)
     assert second.now_s == DAY.total_seconds()
+
+
+def test_a_disk_that_takes_no_tables_leaves_the_planner_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with open_store(tmp_path / "state.db") as store:
+        store.database.execute("PRAGMA query_only=ON")
+        ledger = Ledger(store)
+        ledger.see(AT)
+        assert "the wear ledger cannot be set up" in caplog.text
+        with pytest.raises(StoreError):
+            ledger.commit(move(AT))
+        with pytest.raises(StoreError):
+            ledger.writes_left(OFFSET)
+        ledger.note(move(AT, Purpose.HAND_BACK))  # the owner is served all the same
+
+
+def test_rows_that_cannot_be_summed_up_are_kept(
+    ledger: Ledger, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    other = sqlite3.connect(tmp_path / "state.db")
+    other.executescript(
+        "CREATE TRIGGER full BEFORE INSERT ON intent_day "
+        "BEGIN SELECT RAISE(ABORT, 'disk full'); END"
+    )
+    other.close()
+    many = KEPT + KEPT // 10 + 2
+    for _ in range(many):
+        ledger.commit(move(AT))
+    assert "cannot be summed up now" in caplog.text
+    (wear,) = ledger.registers()
+    assert wear.total == many
