@@ -61,7 +61,7 @@ def tell(findings: Findings) -> None:
                 f"  not {missed.profile.name}: {missed.reason}", markup=False, highlight=False
             )
     if report.trouble and not report.candidates:
-        err.print(f"{findings.place}: {report.trouble}", markup=False, highlight=False)
+        err.print(report.trouble, markup=False, highlight=False, soft_wrap=True)
 
 
 def _in_words(findings: Findings) -> Iterator[str]:
