@@ -151,9 +151,9 @@ def page(runs: Sequence[KnobRun], days: float) -> str:
     return f"""# What each knob saves
 
 Simulated. The same houses and weeks ({days:g}-day runs in {ZONE}, real prices and weather,
-forecasts as issued), steered with one kind of knob at a time, against the pump on its own tuned heating
-curve. Bills are in EUR; *at equal mean* moves our bill to the curve's mean room temperature and
-counts the heat left in the house. K·h too cold are kelvin-hours below 20 °C in the worse zone.
+forecasts as issued), steered with one kind of knob at a time, against the pump on its own tuned
+heating curve. Bills are in EUR; *at equal mean* moves our bill to the curve's mean room temperature
+and counts the heat left in the house. K·h too cold are kelvin-hours below 20 °C in the worse zone.
 Stored writes are those to a memory that wears, hand-back included. Reproduce with
 `python -m bench.knobs --write`.
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from bench.zones import Zone
 from controller.config import HouseConfig, parse_config
+from drivers.profile import ModbusProfile, load_profile
 from hil.firmware import Curve
 from hil.house import House
 
@@ -80,6 +81,7 @@ def house_config(
             "flow_max_c": owner.flow_max_c,
             "modulation_min_frac": owner.modulation_min_frac,
             "accept_maturity": "simulated",
+            "accept_stop_on_silence": True,
             "data_sheet": [asdict(row) for row in owner.sheet],
         },
         "meter": {**device, "profile": "sdm630", "unit": METER_UNIT},
@@ -91,10 +93,22 @@ def house_config(
             "adder_per_kwh": GRID_EUR_PER_KWH + ENERGY_TAX_EUR_PER_KWH,
             "vat_frac": VAT_FRAC,
         },
-        "control": {"mode": "control", "strategy": spec.strategy, **dict(spec.control)},
+        "control": {
+            "mode": "control",
+            "strategy": spec.strategy,
+            **_cycle(spec.profile),
+            **dict(spec.control),
+        },
         "storage": {
             "directory": str(directory),
             "socket": str(directory / "heatherd.sock"),
         },
     }
     return parse_config(data)
+
+
+def _cycle(profile: str) -> dict[str, str]:
+    """A pump that must be asked often is looked at in time."""
+    known = load_profile(profile)
+    within_s = known.connection.poll_within_s if isinstance(known, ModbusProfile) else None
+    return {} if within_s is None else {"cycle": f"{within_s * 2.0 / 3.0:g} s"}

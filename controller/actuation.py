@@ -30,16 +30,17 @@ PREFERRED = (
 DIRECT_RANGE_K = 10.0
 """How far the flow may lead or lag the one that the emitters need at rest."""
 
-NORMAL_STATE = 2.0
-"""SG Ready: the pump does as it would by itself."""
+BLOCK_STATE, NORMAL_STATE = 1.0, 2.0
+"""SG Ready: the compressor must stand; the pump does as it would by itself."""
 
 
 def choose_knob(knobs: Mapping[Capability, Knob], wish: Capability | None) -> Knob | None:
-    """The owner's choice if the pump has it, else the finest one it has; None if it has none."""
+    """The owner's choice if the pump has it, else the finest of those that need no choice."""
     writable = {c: k for c, k in knobs.items() if k.write_class is not WriteClass.FORBIDDEN}
     if wish is not None:
         return writable.get(wish)
-    return next((writable[capability] for capability in PREFERRED if capability in writable), None)
+    found = (writable[c] for c in PREFERRED if c in writable and writable[c].automatic)
+    return next(found, None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,7 +96,7 @@ def connect(config: HouseConfig, now: Now, links: Links | None = None) -> Outsid
     devices: list[Device] = []
     if config.room is not None:
         devices.append(_room(config.room, used, now))
-    pump = _pump(config.heat_pump, used, now)
+    pump = _pump(config, used, now)
     devices.append(pump)
     if config.meter is not None:
         devices.append(_meter(config.meter, used, now))
@@ -167,10 +167,16 @@ def _room_topics(room: Room) -> RoomTopics:
     )
 
 
-def _pump(device: DeviceConfig, links: Links, now: Now) -> HeatPump:
-    profile = load_profile(device.profile)
+def _pump(config: HouseConfig, links: Links, now: Now) -> HeatPump:
+    device, profile = config.heat_pump, load_profile(config.heat_pump.profile)
     if not isinstance(profile, ModbusProfile):
         return MqttHeatPump("heat pump", profile, links.mqtt(), base_topic=device.topic, now=now)
+    within_s = profile.connection.poll_within_s
+    if within_s is not None and config.control.cycle_s > within_s:
+        raise ConfigurationError(
+            f"{profile.title} stops when it is not asked every {within_s:g} s: "
+            f'set control.cycle = "{within_s * 2.0 / 3.0:g} s" or less'
+        )
     unit = profile.connection.unit if device.unit is None else device.unit
     return ModbusHeatPump("heat pump", profile, links.modbus(device, profile), unit=unit, now=now)
 

@@ -7,7 +7,7 @@ from controller.model import HouseModel
 from controller.snapshot import Snapshot
 from drivers.api import OperatingState, Signal
 from mpc import estimator
-from mpc.building import Emitter, heat_for_flow
+from mpc.building import Emitter, flow_for_heat, heat_for_flow
 from mpc.heat_pump import capacity_w, cop, part_load_gain, source_for
 from mpc.plan import Estimate
 
@@ -34,6 +34,10 @@ GAIN_RANGE = (0.4, 2.5)
 
 LEAST_HEAT_W = 300.0
 """Below this a ratio of heats says nothing."""
+
+FIRST_FLOW_C, FLOW_PASSES = 35.0, 3
+"""Where the search for a flow temperature that nobody measures begins; it settles in three passes,
+as a kelvin of flow changes the heat by some 2 %."""
 
 RECENT_S = 1800.0
 """Temperatures of a house believed at most this long ago still hold after a restart."""
@@ -62,11 +66,14 @@ class Belief:
     known_for_s: float  # how long the house has been watched
 
 
-def delivered_heat_w(snapshot: Snapshot, model: HouseModel) -> float | None:
+def delivered_heat_w(
+    snapshot: Snapshot, model: HouseModel, *, outdoor_forecast_c: float | None = None
+) -> float | None:
     """Heat into the rooms by measurement, None when nothing tells.
 
-    Measured heat first; else electricity above standby times the COP of the map at this load. Hot
-    water and defrosting give the house nothing.
+    Measured heat first; else electricity above standby times the COP of the map at this load, at
+    the measured flow or at the one the emitters need for that heat. Hot water and defrosting give
+    the house nothing.
     """
     if snapshot.operating_state in (OperatingState.DHW, OperatingState.DEFROST):
         return 0.0
@@ -76,13 +83,27 @@ def delivered_heat_w(snapshot: Snapshot, model: HouseModel) -> float | None:
     power_w = snapshot.value(Signal.POWER_W)
     if power_w is None:
         power_w = snapshot.value(Signal.METER_POWER_W)
-    if power_w is None:
-        return 0.0 if snapshot.compressor_on is False else None
-    flow_c = snapshot.value(Signal.FLOW_C)
+    if snapshot.compressor_on is False:
+        return 0.0
     outdoor_c = snapshot.value(Signal.OUTDOOR_C)
-    if flow_c is None or outdoor_c is None or snapshot.compressor_on is False:
-        return 0.0 if snapshot.compressor_on is False else None
+    if outdoor_c is None:
+        outdoor_c = outdoor_forecast_c
+    if power_w is None or outdoor_c is None:
+        return None
     net_w = max(power_w - model.heat_pump.standby_w, 0.0)
+    flow_c = snapshot.value(Signal.FLOW_C)
+    if flow_c is not None:
+        return _heat_from_power_w(net_w, outdoor_c, flow_c, model)
+    room_c = snapshot.value(Signal.ROOM_C)
+    warm_c = FIRST_FLOW_C
+    for _ in range(FLOW_PASSES):
+        found_w = _heat_from_power_w(net_w, outdoor_c, warm_c, model)
+        at_c = model.emitter.design_room_c if room_c is None else room_c
+        warm_c = float(flow_for_heat(model.emitter, found_w, at_c))
+    return _heat_from_power_w(net_w, outdoor_c, warm_c, model)
+
+
+def _heat_from_power_w(net_w: float, outdoor_c: float, flow_c: float, model: HouseModel) -> float:
     source_c = source_for(model.heat_pump, outdoor_c)
     full_load_w = net_w * float(cop(model.heat_pump, source_c, flow_c))
     load_frac = full_load_w / float(capacity_w(model.heat_pump, source_c, flow_c))
@@ -133,7 +154,7 @@ def believe(
     span_s = (now.at - before.at).total_seconds()
     if span_s <= 0.0:
         return replace(belief, estimate=replace(belief.estimate, at=now.at))
-    heat_w = delivered_heat_w(before, model)
+    heat_w = delivered_heat_w(before, model, outdoor_forecast_c=outdoor_forecast_c)
     if heat_w is None:
         heat_w = planned_heat_w if planned_heat_w is not None else 0.0
     outdoor_c = before.value(Signal.OUTDOOR_C)

@@ -11,13 +11,12 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TypeAlias
 
-from controller.actuation import DIRECT, NORMAL_STATE
+from controller.actuation import BLOCK_STATE, DIRECT, NORMAL_STATE
 from controller.snapshot import Snapshot
 from drivers.api import Capability, Knob, OperatingState, Signal
 
 Settings: TypeAlias = Mapping[Capability, float]
 
-BLOCK_STATE = 1.0
 BLOCK_SPAN_S, DAY_S = 3600.0, 86400.0
 """SG Ready allows a block of two hours a day. One hour at a time that comes back over a day keeps
 any 24 hours within that; a new block waits until half of it is back."""

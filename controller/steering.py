@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
-from controller.actuation import LIMITS, NORMAL_STATE, in_range, span
+from controller.actuation import BLOCK_STATE, LIMITS, NORMAL_STATE, in_range, span
 from controller.estimate import Belief, emitter_now
 from controller.model import HouseModel
 from controller.snapshot import Snapshot
@@ -28,8 +28,9 @@ HOUR = timedelta(hours=1)
 ROOM_INFLUENCE_K_PER_K = 3.0
 """Flow temperature that a kelvin of room set-point is worth: makers' room influence is 2 to 5."""
 
-SG_SHIFT_K: Mapping[int, float] = {2: 0.0, 3: 3.0, 4: 5.0}
-"""Flow temperature that an SG Ready state is taken to be worth; state 1 stops the compressor."""
+SG_SHIFT_K: Mapping[int, float] = {1: 0.0, 2: 0.0, 3: 3.0}
+"""Flow temperature that an SG Ready state is taken to be worth; state 1 stops the compressor for
+the next hour. State 4 is no plan's business: with many makers it starts the electric heater."""
 
 NEED_THE_AIM = frozenset({Capability.CURVE_OFFSET, Capability.VIRTUAL_OUTDOOR})
 """A shift means nothing without the curve that is shifted."""
@@ -42,16 +43,18 @@ CURVE_SLOPE_K_PER_K = 0.8
 """Flow temperature per kelvin outdoors, where the pump takes ours for the outdoor temperature:
 between a floor's 0.4 and a radiator's 1.2."""
 
-STORED_CHANGE_PRICE, FREE_CHANGE_PRICE = 4.0, 1.0
-"""What a change must spare, in K²h of flow: a wrong kelvin for four hours, or for one."""
+CHANGE_PRICE = 1.0
+"""What a change must spare, in K²h of flow: a wrong kelvin for an hour."""
+
+STORED_CHANGE_PRICE = 12.0
+PLENTY_OF_WRITES = 15.0
+"""A stored change must spare this while that many are left in the week, more as they get fewer: a
+budget that small changes use up is missing on the evening that matters."""
 
 TRUST_HOURS = 18.0
 """An hour this far ahead counts half: it will be planned again before it comes."""
 
 FREE_CHANGES = 24
-PACE = 1.5
-"""A stored knob may use this times its even share of what is left of the weekly budget: as the
-budget is a sliding one, less gets used as less is left."""
 
 WEEK_HOURS = 168.0
 HOLD_BACK_FRAC = 0.85
@@ -120,7 +123,7 @@ def shift_setting(
     shifts_k = _shifts_k(response, levels, coming)
     heat_w = np.maximum(coming.own_w[:, None] + worth_w * shifts_k, 0.0)
     if knob.capability is Capability.SG_READY:
-        heat_w[:, levels == 1] = 0.0
+        heat_w[0, levels == BLOCK_STATE] = 0.0
     sooner = 0.5 ** (np.arange(len(coming.own_w)) / TRUST_HOURS)
     misfit = sooner[:, None] * ((heat_w - coming.wanted_w[:, None]) / worth_w) ** 2
     held = None if current is None else int(np.abs(levels - current).argmin())
@@ -128,7 +131,7 @@ def shift_setting(
         misfit,
         held=held,
         changes=_changes(writes_left, len(misfit)),
-        change_price=STORED_CHANGE_PRICE if _stored(knob) else FREE_CHANGE_PRICE,
+        change_price=_change_price(writes_left),
     )
     if chosen == held and _stored(knob):
         return current
@@ -212,13 +215,13 @@ def _levels(response: _Response, *, cautious: bool) -> FloatArray:
     count = round((high - low) / knob.resolution)
     stride = max(1, count // 40)  # tenths of a kelvin are finer than the plan
     levels = low + knob.resolution * np.arange(0, count + 1, stride, dtype=np.float64)
+    if knob.capability is Capability.SG_READY:
+        return np.array([level for level in levels if round(level) in SG_SHIFT_K])
     if not cautious:
         return levels
     worth_k = _worth_k_per_step(knob)
     lead_k = 0.0 if response.lead_k is None else response.lead_k
     neutral = response.held - lead_k / worth_k
-    if knob.capability is Capability.SG_READY:
-        neutral = NORMAL_STATE
     reach = max(CAUTIOUS_K / abs(worth_k), knob.resolution)
     return levels[np.abs(levels - min(max(neutral, low), high)) <= reach]
 
@@ -228,7 +231,7 @@ def _shifts_k(response: _Response, levels: FloatArray, coming: Ahead) -> FloatAr
     knob, lead_k = response.knob, response.lead_k
     shape = (len(coming.own_w), len(levels))
     if knob.capability is Capability.SG_READY:
-        worth = np.array([SG_SHIFT_K.get(round(level), 0.0) for level in levels])
+        worth = np.array([SG_SHIFT_K[round(level)] for level in levels])
         return np.broadcast_to(worth, shape)
     worth_k = _worth_k_per_step(knob)
     if lead_k is None:  # what it aims at is not known: its set-point against the room
@@ -254,11 +257,16 @@ def _worth_k_per_step(knob: Knob) -> float:
 
 
 def _changes(writes_left: float | None, hours: int) -> int:
+    """How many changes the coming hours may use: their even share of what is left of the week."""
     if writes_left is None:
         return FREE_CHANGES
-    if writes_left < 1.0:
-        return 0
-    return max(1, round(PACE * writes_left * hours / WEEK_HOURS))
+    return 0 if writes_left < 1.0 else max(1, round(writes_left * hours / WEEK_HOURS))
+
+
+def _change_price(writes_left: float | None) -> float:
+    if writes_left is None:
+        return CHANGE_PRICE
+    return STORED_CHANGE_PRICE * PLENTY_OF_WRITES / max(writes_left, 1.0)
 
 
 def _stored(knob: Knob) -> bool:

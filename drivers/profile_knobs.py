@@ -93,6 +93,7 @@ def _knob(capability: Capability, section: Section) -> Knob:
         latency_s=section.number("latency_s", 0.0),
         weekly_writes=section.optional_number("weekly_writes"),
         only_when=_precondition(section),
+        automatic=section.flag("automatic", default=True),
         release_value=section.optional_number("release_value"),
         safe_minimum=section.optional_number("safe_minimum"),
         safe_maximum=section.optional_number("safe_maximum"),

@@ -181,6 +181,20 @@ def test_heat_comes_from_the_meter_of_heat_else_from_electricity(model: HouseMod
     assert delivered_heat_w(seen(), model) is None
 
 
+def test_a_meter_alone_tells_the_heat_with_the_flow_that_the_emitters_need(
+    model: HouseModel,
+) -> None:
+    relays = {Signal.METER_POWER_W: Reading(1000.0, AT), Signal.ROOM_C: Reading(21.0, AT)}
+    assert delivered_heat_w(Snapshot(AT, relays), model) is None
+    heat_w = delivered_heat_w(Snapshot(AT, relays), model, outdoor_forecast_c=0.0)
+    assert heat_w is not None
+    flow_c = float(flow_for_heat(model.emitter, heat_w, 21.0))
+    measured = heating(power_w=1000.0, flow_c=flow_c, outdoor_c=0.0)
+    assert heat_w == pytest.approx(delivered_heat_w(measured, model), rel=0.02)
+    resting = {**relays, Signal.METER_POWER_W: Reading(20.0, AT)}
+    assert delivered_heat_w(Snapshot(AT, resting), model) == 0.0
+
+
 def run_through(model: HouseModel, belief: Belief, minutes: int, **values: float) -> Belief:
     before = heating(belief.estimate.at, **values)
     for _ in range(minutes):
