@@ -143,6 +143,8 @@ def test_a_meter_on_a_serial_line_talks_as_its_profile_or_its_owner_says(
 ) -> None:
     document["meter"] = {"profile": "sdm120", "serial": "/dev/no-such-line", "unit": 3}
     document["heat_pump"] = {"profile": "lg_therma_v", "serial": "/dev/no-such-line"}
+    document["control"] = {"cycle": "20 s"}
+    document["control"] = {"cycle": "20 s"}
     config = parse_config(document)
     with pytest.raises(ConfigurationError, match="need the same baud rate"):
         connect(config, lambda: NOON)
