@@ -326,3 +326,13 @@ async def test_hand_back_without_service_needs_no_pump_when_nothing_is_left(
     config: HouseConfig, clock: SteppedClock
 ) -> None:
     assert await app.hand_back_without_service(config, clock, stay_released=False)
+
+
+def test_a_pump_that_stops_when_nobody_asks_must_be_asked_often_enough(
+    document: Document, clock: SteppedClock
+) -> None:
+    document["heat_pump"] = {"profile": "lg_therma_v", "host": "192.0.2.1"}
+    with pytest.raises(ConfigurationError, match="set control.cycle = .20 s. or less"):
+        connect(parse_config(document), clock.now)
+    document["control"] = {"cycle": "20 s"}
+    assert connect(parse_config(document), clock.now).pump.on_silence is OnSilence.STOPS
