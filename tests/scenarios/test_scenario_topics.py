@@ -14,6 +14,7 @@ from controller.actuation import choose_knob
 from controller.guard import Refused
 from controller.planner import InlinePlanner
 from drivers.api import Capability, Signal
+from drivers.heat_pumps.mqtt_pump import MqttHeatPump
 from drivers.profile import DeviceKind, Transport, load_mqtt_profile, shipped_profiles
 from hil.house import load_house
 from hil.sg_ready import NORMAL
@@ -81,10 +82,13 @@ def test_a_bridge_that_is_gone_is_noticed_and_taken_up_again(tmp_path):
 
 @pytest.mark.parametrize("profile", ["shelly_sg_ready", "tasmota_sg_ready"])
 def test_relays_open_by_themselves_when_nobody_commands_them(tmp_path, profile):
-    """The computer dies in state 3: no hand-back, only the relays' own time."""
+    """The computer dies after it has said 3: no hand-back, only the relays' own time."""
     states = []
 
-    def cut(world):
+    async def say_last_word(world):
+        relays = load_mqtt_profile(profile)
+        pump = MqttHeatPump("relays", relays, world.mqtt(), now=lambda: world.house.at)
+        await pump.write(Capability.SG_READY, 3.0)
         world.house.command = lambda _topic, _payload: []  # nothing of ours arrives any more
 
     def look(world):
@@ -95,7 +99,7 @@ def test_relays_open_by_themselves_when_nobody_commands_them(tmp_path, profile):
     play(
         tmp_path,
         {
-            dead_at: cut,
+            dead_at: say_last_word,
             dead_at + timedelta(minutes=1): look,
             dead_at + timedelta(seconds=lapse_s, minutes=1): look,
         },
