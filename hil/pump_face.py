@@ -70,7 +70,8 @@ class PumpFace(Generic[AnImage]):
         self.presence = Presence(manners, on_watchdog=self._on_watchdog)
         self.image = make_image(self._on_write)
         for capability, value in self._owners_settings().items():
-            self.image.hold(capability, value)
+            if self._is_stored(capability):  # a volatile knob shows requests, and there is none
+                self.image.hold(capability, value)
 
     def pass_time(self, clock_s: float) -> None:
         """Simulated seconds since the start."""

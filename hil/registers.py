@@ -60,6 +60,8 @@ def shown_registers(point: Point, value: float | None) -> tuple[int, ...]:
         return absent_registers(point)
     if point.codes and value == OperatingState.DEFROST and value not in point.codes.values():
         value = float(OperatingState.HEATING)  # makes that call a defrost part of heating
+    if point.gate is not None and value == point.gate.value_when_off:
+        return absent_registers(point)
     low = -math.inf if point.minimum is None else point.minimum
     high = math.inf if point.maximum is None else point.maximum
     try:
@@ -204,7 +206,10 @@ class RegisterImage:
         readings = self._readings()
         for signal, name in self.profile.signals.items():
             if name not in self._knob_points:
-                self._show_value(name, readings.get(signal))
+                value = readings.get(signal)
+                if signal is Signal.ALARM and value is not None:
+                    value = _alarm_code(self._points[name], value)
+                self._show_value(name, value)
 
     def _registers_after(
         self, point: Point, address: int, values: Sequence[int]
@@ -249,6 +254,14 @@ def _switched(profile: ModbusProfile, knob: Knob) -> Knob:
     if switch is None:
         return knob
     return replace(knob, only_when=Precondition(switch.points[0], (switch.on,)))
+
+
+def _alarm_code(point: Point, alarm: float) -> float:
+    """The alarm as the device has it: one without codes of its own only tells that there is one."""
+    codes = point.codes.values()
+    if not codes or alarm in codes:
+        return alarm
+    return next((float(code) for code in codes if code != 0), alarm)
 
 
 def _turned(point: Point) -> Point:
