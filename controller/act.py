@@ -305,6 +305,8 @@ class Actuator:
                 lease.capability, held.value, lease.written,
             )  # fmt: skip
             return
+        if knob.in_steps:  # so that what a crash leaves between two steps is known for ours
+            self._save(replace(lease, written=lease.original, written_before=held.value))
         await self._restore(Move(knob, lease.original, Purpose.HAND_BACK, at))
 
     async def _restore(self, move: Move) -> None:

@@ -55,9 +55,15 @@ def settles(knob: Knob, written_at: datetime, at: datetime) -> bool:
 
 
 def ours(held: Sample, lease: Lease, knob: Knob) -> bool:
-    """Whether the register holds a value that we put there, or never came to replace."""
-    candidates = (lease.written, lease.written_before)
-    return any(value is not None and near(held.value, value, knob) for value in candidates)
+    """Whether the register holds a value that we put there, or never came to replace.
+
+    A write in several steps that was never read back may have ended between two of them.
+    """
+    before = lease.written_before
+    if before is not None and near(held.value, before, knob):
+        return True
+    unread = before is None or not near(before, lease.written, knob)
+    return near(held.value, lease.written, knob) or (knob.in_steps and unread)
 
 
 def near(held: float, value: float, knob: Knob) -> bool:

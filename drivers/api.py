@@ -133,6 +133,7 @@ class Knob:
     latency_s: float = 0.0  # before the pump acts on it
     weekly_writes: float | None = None  # what the planner may wear; None: stored 15, else unlimited
     only_when: Precondition | None = None
+    in_steps: bool = False  # written by several requests: between them it may show anything
     automatic: bool = True  # False: used only where the owner names it
     release_value: float | None = None  # written to hand a volatile knob back at once
     safe_minimum: float | None = None  # what a house can live with all winter when we die

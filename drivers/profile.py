@@ -6,8 +6,8 @@ suggestion, and one `ConfigurationError` lists every problem of the file.
 """
 
 import tomllib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -173,11 +173,11 @@ def _modbus_profile(section: Section, problems: list[str]) -> ModbusProfile:
         name: profile_modbus.read_point(name, Section(table, f"points.{name}", problems), source)
         for name, table in section.tables("points").items()
     }
-    connection = Section(section.tables("connection"), "connection", problems)
+    part = Section(section.tables("connection"), "connection", problems)
+    connection = profile_modbus.read_connection(part)
+    stepped = [name for name in points if profile_modbus.in_steps(points[name], connection)]
     return ModbusProfile(
-        connection=profile_modbus.read_connection(connection),
-        points=points,
-        **_shared(section, points, problems),
+        connection=connection, points=points, **_shared(section, points, problems, stepped)
     )
 
 
@@ -191,12 +191,15 @@ def _mqtt_profile(section: Section, problems: list[str]) -> MqttProfile:
     return MqttProfile(
         connection=profile_mqtt.read_connection(connection),
         points=points,
-        **_shared(section, points, problems),
+        **_shared(section, points, problems, [name for name in points if points[name].rule]),
     )
 
 
-def _shared(section: Section, points: Points, problems: list[str]) -> dict[str, Any]:
+def _shared(
+    section: Section, points: Points, problems: list[str], stepped: Collection[str]
+) -> dict[str, Any]:
     """What all profiles have, by the names of `Profile`'s fields."""
+    knobs = read_knobs(section, points, problems)
     return {
         "name": section.text("name"),
         "title": section.text("title"),
@@ -207,7 +210,7 @@ def _shared(section: Section, points: Points, problems: list[str]) -> dict[str, 
         "on_silence_note": section.text("on_silence_note", ""),
         "identity": _identity(section, points),
         "signals": read_signals(section, points),
-        "knobs": read_knobs(section, points, problems),
+        "knobs": {c: replace(knob, in_steps=knob.point in stepped) for c, knob in knobs.items()},
         "left_out": section.text("left_out", ""),
     }
 

@@ -89,6 +89,12 @@ def merged_blocks(points: Iterable[Point], largest_block: int) -> list[Block]:
     return merged
 
 
+def in_steps(point: Point, connection: ModbusConnection) -> bool:
+    """Whether the device learns a new value of the point by more than one request."""
+    one_by_one = connection.write_function == 6 and register_count(point) > 1
+    return one_by_one or point.switch is not None
+
+
 def read_connection(section: Section) -> ModbusConnection:
     """The table [connection]."""
     defaults = ModbusConnection()
