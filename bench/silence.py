@@ -11,7 +11,6 @@ import argparse
 import asyncio
 import sys
 import tempfile
-import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -44,6 +43,7 @@ STEERS_AFTER = timedelta(hours=3)
 STEERS_BEFORE = timedelta(hours=36)
 LOOK = timedelta(minutes=1)
 WATCH_DAYS = 3.0
+HAND_BACK_PATIENCE = timedelta(minutes=20)
 LIVEABLE_C = 16.0
 """A house that stays above this over three days of frost keeps its people until they notice."""
 
@@ -66,7 +66,7 @@ class Silence:
     stays: float | None  # what it holds at the end
     room_c: tuple[float, float]  # coldest and warmest zone afterwards
     restored_to: float | None  # by the service manager's command, on an equal pump
-    hand_back_s: float  # real time it took
+    restored_after_s: float | None  # from the first try on, None: never
 
     @property
     def verdict(self) -> str:
@@ -74,7 +74,10 @@ class Silence:
         if self.knob is None:
             return "was never steered in this run"
         room = f"rooms {self.room_c[0]:.1f} to {self.room_c[1]:.1f} °C"
-        back = "restored by the service manager" if self.restored else "NOT restored"
+        back = "NOT restored"
+        if self.restored and self.restored_after_s is not None:
+            minutes = self.restored_after_s / 60.0
+            back = f"restored by the service manager within {max(minutes, 1.0):.0f} min"
         if self.returned_after_s is not None:
             by_itself = f"returns by itself within {self.returned_after_s / 60.0:.0f} min"
             return f"{by_itself}; {back}; {room}"
@@ -195,9 +198,7 @@ def silence_of(name: str, days: float) -> Silence:
         ours = None if left.knob is None else left.held(left.knob)
         returned_after_s, rooms = _watch(left, days, ours)
         again, config, clock = _killed(name, Path(folder) / "again")
-        began = time.perf_counter()
-        asyncio.run(_hand_back(again, config, clock))
-        took_s = time.perf_counter() - began
+        restored_after_s = asyncio.run(_hand_back(again, config, clock))
         if again.house.at < died_at:
             raise RuntimeError(f"{name}: two equal runs differ")
         return Silence(
@@ -209,7 +210,7 @@ def silence_of(name: str, days: float) -> Silence:
             stays=None if left.knob is None else left.held(left.knob),
             room_c=rooms,
             restored_to=None if again.knob is None else again.held(again.knob),
-            hand_back_s=took_s,
+            restored_after_s=restored_after_s,
         )
 
 
@@ -251,12 +252,17 @@ def _watch(
     return returned_after_s, (coldest_c, warmest_c)
 
 
-async def _hand_back(world: MortalWorld, config: HouseConfig, clock: SteppedClock) -> None:
-    """What the service manager runs after a death."""
-    outside = world.outside(config, clock.now)
-    await clock.sleep_until(clock.now() + LOOK)  # devices behind a broker speak first
+async def _hand_back(world: MortalWorld, config: HouseConfig, clock: SteppedClock) -> float | None:
+    """What the service manager runs after a death, until it has worked; a minute more to see it."""
+    outside, began_at = world.outside(config, clock.now), clock.now()
     with open_store(config.storage.directory / "state.db") as store:
-        await let_go(Actuator(outside.pump, store, may_write=()), clock)
+        while clock.now() < began_at + HAND_BACK_PATIENCE:
+            done = await let_go(Actuator(outside.pump, store, may_write=()), clock)
+            took_s = (clock.now() - began_at).total_seconds()
+            await clock.sleep_until(clock.now() + LOOK)
+            if done:
+                return took_s
+    return None
 
 
 def heat_pumps() -> list[str]:
@@ -278,16 +284,16 @@ def run_all(names: Iterable[str], days: float, *, workers: int) -> list[Silence]
 
 def page(seen: list[Silence], days: float) -> str:
     """The page for the documentation."""
-    slowest_s = max(one.hand_back_s for one in seen)
     return f"""# Killed while steering
 
 Simulated. Every heat pump that heatherd ships a profile for, emulated as its profile and its
 manners say, steered by the real controller in a frosty week ({HOUSE}, {ZONE}, from
 {START_AT:%Y-%m-%d}), until the process dies with one of the pump's knobs in its hands: nothing is
 sent any more, nothing is handed back. Then the computer stays dead for {days:g} days. On a second,
-equal pump the service manager's `heatherd release --once` hands back from what the dead process
-left on disk, which took {slowest_s:.2f} s at most here, without the start of the process.
-"Liveable" is never colder than {LIVEABLE_C:g} °C. Reproduce with `python -m bench.silence --write`.
+equal pump the service manager's `heatherd release --once`, and if the pump has not spoken yet the
+next start, hands back from what the dead process left on disk. "Liveable" is never colder than
+{LIVEABLE_C:g} °C; a pump that heats by itself again does what its owner set. Reproduce with
+`python -m bench.silence --write`.
 
 {markdown_table([one.row() for one in seen])}"""
 

@@ -32,6 +32,9 @@ from drivers.profile import load_profile
 log = logging.getLogger(__name__)
 
 BROKER_PATIENCE_S = 3.0
+HAND_BACK_PATIENCE_S = 45.0
+"""How long a hand-back waits for a pump behind a broker to say what it holds; less than systemd's
+`TimeoutStopSec`. What is still open then is handed back by the next start."""
 """How long a release without a service waits for the messages that the broker keeps."""
 
 ROOM_SIGNALS = (
@@ -169,9 +172,12 @@ async def hand_back_without_service(
         if stay_released:
             store.save_wishes(replace(store.wishes(), released=True))
         actuator = Actuator(outside.pump, store, may_write=())
-        if background and actuator.holds_the_pump:  # what the broker keeps must arrive first
+        ends_at = clock.now() + timedelta(seconds=HAND_BACK_PATIENCE_S if background else 0.0)
+        if background and actuator.holds_the_pump:  # devices behind a broker must speak first
             await clock.sleep_until(clock.now() + timedelta(seconds=BROKER_PATIENCE_S))
-        return await let_go(actuator, clock)
+        while not (done := await let_go(actuator, clock)) and clock.now() < ends_at:
+            await clock.sleep_until(clock.now() + timedelta(seconds=BROKER_PATIENCE_S))
+        return done
     finally:
         for task in background:
             task.cancel()
