@@ -14,6 +14,7 @@ from rich.table import Table
 
 from controller import app as service
 from controller.acceptance import may_write
+from controller.actuation import choose_knob
 from controller.care import NO_SHADOW_WEEK, add_care_verbs, shadow_week_is_due
 from controller.clock import WallClock
 from controller.config import HouseConfig, effective_values
@@ -23,6 +24,7 @@ from controller.history import add_history_verbs
 from controller.owner import ask
 from controller.probe_verb import add_probe_verb
 from controller.snapshot import Measured, Reading
+from controller.steering import can_follow
 from controller.store import StoreError
 from controller.terminal import (
     DEFAULT_CONFIG,
@@ -103,9 +105,11 @@ def check(
         snapshot = asyncio.run(service.read_once(outside, WallClock(), patience_s=READ_PATIENCE_S))
         signals = {name.value: _in_words(value) for name, value in snapshot.signals.items()}
     _warn_of_haste(settings)
+    knob = choose_knob(outside.pump.knobs, settings.heat_pump.capability)
     if as_json:
         shown = {key: {"value": _plain(value), "origin": origin} for key, value, origin in values}
-        show_json({"settings": shown, "writes": granted, "signals": signals})
+        heat = None if knob is None else {"knob": knob.capability, "follows": can_follow(knob)}
+        show_json({"settings": shown, "writes": granted, "heat": heat, "signals": signals})
         return
     table = Table("setting", "value", "from", box=None)
     for key, value, origin in values:
@@ -113,6 +117,10 @@ def check(
     out.print(table)
     for name, text in signals.items():
         out.print(f"{name:24} {text}", highlight=False, markup=False)
+    if knob is None:
+        out.print("This pump has no knob for heat.", highlight=False)
+    else:
+        out.print(f"Heat goes through {knob.capability}: {can_follow(knob)}.", highlight=False)
     will = f"write {', '.join(granted)} to the pump." if granted else "only observe."
     out.print(f"It is valid. heatherd will {will}", highlight=False)
 
