@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from controller.clock import SteppedClock
 from controller.config import HouseConfig, parse_config
 from controller.connect import PASSWORD_VARIABLE, _broker_url, connect
 from controller.recorder import Records
-from controller.store import Lease
+from controller.store import Lease, Store
 from controller.wishes import Wish, Wishes
 from drivers.api import Capability, Maturity, OnSilence, Signal
 from drivers.errors import ConfigurationError, LinkLostError
@@ -332,7 +332,34 @@ def test_a_pump_that_stops_when_nobody_asks_must_be_asked_often_enough(
     document: Document, clock: SteppedClock
 ) -> None:
     document["heat_pump"] = {"profile": "lg_therma_v", "host": "192.0.2.1"}
-    with pytest.raises(ConfigurationError, match="set control.cycle = .20 s. or less"):
+    with pytest.raises(ConfigurationError, match=r"set control.cycle = .20 s. or less"):
         connect(parse_config(document), clock.now)
     document["control"] = {"cycle": "20 s"}
     assert connect(parse_config(document), clock.now).pump.on_silence is OnSilence.STOPS
+
+
+async def test_a_hand_back_waits_for_a_pump_behind_a_broker_to_speak(
+    make_house: MakeHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = make_house()
+    offset, began_at = Capability.CURVE_OFFSET, house.clock.now()
+    store = Store(house.config.storage.directory / "state.db")
+    store.save_lease(Lease(offset, 1.0, 3.0, 1.0, AN_INSTANT, AN_INSTANT))
+    store.close()
+    house.put("curve_offset", 3.0)
+    house.bank.failure = LinkLostError("nothing heard yet")
+
+    def hear(at: datetime) -> None:
+        if at >= began_at + timedelta(seconds=20):
+            house.bank.failure = None
+
+    async def broker() -> None:
+        await asyncio.Event().wait()
+
+    house.on_advance = hear
+    behind_a_broker = replace(house.outside, background=[broker])
+    monkeypatch.setattr(app, "connect", lambda *_: behind_a_broker)
+    assert await app.hand_back_without_service(house.config, house.clock, stay_released=False)
+    assert (await house.pump().read_back(offset)).value == 1.0
+    waited_s = (house.clock.now() - began_at).total_seconds()
+    assert 20.0 <= waited_s <= app.HAND_BACK_PATIENCE_S

@@ -102,6 +102,7 @@ def test_check_shows_every_value_with_its_origin(file: Path) -> None:
     result = heatherd("check", config=file)
     assert result.exit_code == 0
     assert "house.year" in result.stdout
+    assert "Heat goes through flow_setpoint: follows the plan in steps of 0.1 K" in result.stdout
     assert "It is valid. heatherd will only observe." in result.stdout
 
 
