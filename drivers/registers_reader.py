@@ -117,6 +117,8 @@ class RegistersReader:
             _miss(request, request.refused, observed)
             return
         registers = await self._link.read(self._unit, request.space, request.address, request.count)
+        if len(registers) != request.count:  # nobody can tell which of them is which
+            raise TransientError(f"{len(registers)} registers came instead of {request.count}")
         request.ask_again_at = None
         at = self._now()
         for point, first, past_last, signals in request.points:

@@ -60,8 +60,8 @@ def _rtu_length_fault(request: bytes, answer: bytes) -> str | None:
     total = expected + _CRC_BYTES
     if len(answer) > total:
         return f"the answer has {len(answer)} bytes instead of {total}"
-    if len(answer) < total:
-        return None
+    if len(answer) < total:  # a frame with too little data can have a good checksum
+        return _amount_fault(request, answer)
     if checksum(answer[:expected]) != answer[expected:]:
         return "the checksum of the answer is wrong: the line is disturbed"
     return _content_fault(request, answer)
@@ -97,15 +97,22 @@ def _data_bytes(asked: bytes) -> int:
     return (count + 7) // 8 if asked[1] in _BIT_READS else 2 * count
 
 
+def _amount_fault(asked: bytes, told: bytes) -> str | None:
+    """Why the number of data bytes that an answer to a read announces does not fit, or None."""
+    if len(told) < 3 or told[1] & _REFUSAL or asked[1] not in _READS:
+        return None
+    data_bytes = _data_bytes(asked)
+    if told[2] == data_bytes:
+        return None
+    return f"the answer announces {told[2]} bytes instead of {data_bytes}"
+
+
 def _content_fault(asked: bytes, told: bytes) -> str | None:
     """Why a complete answer of the right unit and function does not fit, or None."""
     if told[1] & _REFUSAL:
         return None
     if asked[1] in _READS:
-        data_bytes = _data_bytes(asked)
-        if told[2] != data_bytes:
-            return f"the answer announces {told[2]} bytes instead of {data_bytes}"
-        return None
+        return _amount_fault(asked, told)
     if told[2:6] != asked[2:6]:  # address, and value (function 6) or count (function 16)
         return "the device acknowledged another write"
     return None
