@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from drivers.api import Capability, OperatingState, Signal
-from drivers.profile import AnyProfile, load_modbus_profile, load_profile
+from drivers.profile import AnyProfile, load_profile
 from hil.building import Building
+from hil.company import Company
 from hil.device import Bus, EmulatedDevice
 from hil.firmware import Curve, Firmware, Sensed
 from hil.house import House
@@ -62,8 +63,8 @@ class SimulatedHouse:
     """The plant of one house, advanced in simulated time; equal arguments give equal futures.
 
     `modbus` answers as the heat pump (unit 1, and the one of its profile) and its electricity
-    meter (unit 2; `meter` is its profile). The resident's
-    thermostat is also the pump's room unit: the last one to set the room temperature wins.
+    meter (unit 2; `meter` is its profile); `room` adds a room device behind the broker. The
+    resident's thermostat is also the pump's room unit: the last one to set it wins.
     `manners` are those of the profile's device (hil/manners.toml) unless given; `older_firmware`
     turns the words that an earlier version of the device had the other way round.
     """
@@ -80,6 +81,7 @@ class SimulatedHouse:
         occupants: Occupancy | None = None,
         room_setpoint_c: float = 21.0,
         meter: str = METER_PROFILE,
+        room: str | None = None,
         manners: Manners | None = None,
         older_firmware: bool = False,
     ) -> None:
@@ -88,8 +90,7 @@ class SimulatedHouse:
         self.at = start_at
         self._weather = weather
         self._start_at = start_at
-        self._clock_s = 0.0
-        self._next_expose_s = 0.0
+        self._clock_s = self._next_expose_s = 0.0
         if occupants is None:
             occupants = Family(seed=seed, people=house.owner.people, timezone=weather.timezone)
         self._occupants: Occupancy = occupants
@@ -141,18 +142,21 @@ class SimulatedHouse:
             manners=kept,
         )
         self.pump_registers = self._pump.image
-        self.meter_registers = RegisterImage(
-            load_modbus_profile(meter),
-            readings=self._meter_readings,
-            on_write=lambda *_: None,
+        self._company = Company(
+            load_profile(meter),
+            None if room is None else load_profile(room),
+            meter_readings=self._meter_readings,
+            room_readings=self._room_readings,
         )
-        units = {METER_UNIT: EmulatedDevice(self.meter_registers)}
-        self._topics: TopicDevice | None = None
+        self.meter_registers = self._company.registers
+        self._talkers, units = list(self._company.talkers), dict[int, EmulatedDevice]()
         if isinstance(self.pump_registers, RegisterImage):
             pump = EmulatedDevice(self.pump_registers, self._pump.presence)
-            units = {self.pump_registers.profile.connection.unit: pump, PUMP_UNIT: pump, **units}
+            units = {self.pump_registers.profile.connection.unit: pump, PUMP_UNIT: pump}
         else:
-            self._topics = TopicDevice(self.pump_registers, self._pump.presence)
+            self._talkers.insert(0, TopicDevice(self.pump_registers, self._pump.presence))
+        if self.meter_registers is not None:
+            units[METER_UNIT] = EmulatedDevice(self.meter_registers)
         self.modbus = Bus(units)
         self._expose()
 
@@ -170,16 +174,17 @@ class SimulatedHouse:
                 self.at = self._start_at + timedelta(seconds=self._clock_s)
                 self._expose()
         self.at = until
-        self.meter_registers.pass_time(self._clock_s)
+        self._company.pass_time(self._clock_s)
 
     @property
     def listens(self) -> tuple[str, ...]:
-        """The topics on which the heat pump takes commands, if it speaks MQTT."""
-        return () if self._topics is None else self._topics.listens
+        """The topics on which devices behind the broker take commands."""
+        return tuple(topic for talker in self._talkers for topic in talker.listens)
 
     def command(self, topic: str, payload: str) -> list[Message]:
-        """A message for the heat pump has come; what it answers."""
-        return [] if self._topics is None else self._topics.command(topic, payload)
+        """A message for a device has come; what it answers."""
+        heard = [talker for talker in self._talkers if topic in talker.listens]
+        return [answer for talker in heard for answer in talker.command(topic, payload)]
 
     def pop_messages(self) -> list[Message]:
         """What rooms and pump have said since the last call: (topic, payload, retain)."""
@@ -324,8 +329,9 @@ class SimulatedHouse:
         ):
             if message is not None:
                 self._messages.append(message)
-        if self._topics is not None:
-            self._messages += self._topics.messages()
+        self._company.pass_time(self._clock_s)
+        for talker in self._talkers:
+            self._messages += talker.messages()
         self._next_expose_s = self._clock_s + EXPOSE_S
 
     def _settle(self, air_c: float) -> Sky:
@@ -376,6 +382,12 @@ class SimulatedHouse:
             Signal.HEAT_W: self._heat_w * sensors.pump_heat_factor,
             Signal.ENERGY_KWH: self._electricity_j / J_PER_KWH * sensors.pump_power_factor,
             Signal.HEAT_ENERGY_KWH: self._counted_heat_j / J_PER_KWH * sensors.pump_heat_factor,
+        }
+
+    def _room_readings(self) -> Mapping[Signal, float | None]:
+        return {
+            Signal.ROOM_C: self._building.living.air_c + self.house.truth.sensors.room_offset_k,
+            Signal.ROOM_SETPOINT_C: self._thermostat.setpoint_c,
         }
 
     def _meter_readings(self) -> Mapping[Signal, float | None]:

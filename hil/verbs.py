@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from drivers.errors import LinkLostError
-from drivers.profile import DeviceKind, ModbusProfile, load_profile, shipped_profiles
+from drivers.profile import ModbusProfile, load_profile, shipped_profiles
 from hil.house import house_names
 from hil.manners import manners_of
 from hil.wall import BenchSetup, live
@@ -30,7 +30,10 @@ def serve_command(
     profile: Annotated[str, typer.Option(help="whose registers to show, see hil profiles")] = (
         PLAIN.profile
     ),
-    meter: Annotated[str, typer.Option(help="whose registers the meter shows")] = PLAIN.meter,
+    meter: Annotated[str, typer.Option(help="the meter's profile")] = PLAIN.meter,
+    room: Annotated[
+        str | None, typer.Option(help="profile of a room device, beside the zigbee2mqtt ones")
+    ] = PLAIN.room,
     house: Annotated[str, typer.Option(help=f"one of {', '.join(house_names())}")] = PLAIN.house,
     listen: Annotated[
         str, typer.Option(help="address of the Modbus port; 0.0.0.0: also for other computers")
@@ -59,6 +62,7 @@ def serve_command(
         house=house,
         profile=profile,
         meter=meter,
+        room=room,
         host=listen,
         modbus_port=modbus_port,
         serial=serial,
@@ -80,11 +84,10 @@ def profiles_command() -> None:
     table = Table("profile", "kind", "device", "manners", box=None)
     for name in shipped_profiles():
         profile = load_profile(name)
-        speaks_modbus = isinstance(profile, ModbusProfile)
-        if speaks_modbus or profile.kind == DeviceKind.HEAT_PUMP:
-            kind = f"{profile.kind.replace('_', ' ')}, {'Modbus' if speaks_modbus else 'MQTT'}"
-            manners = manners_of(profile).in_words()
-            table.add_row(name, kind, profile.title, "; ".join(manners) or "plain")
+        speaks = "Modbus" if isinstance(profile, ModbusProfile) else "MQTT"
+        kind = f"{profile.kind.replace('_', ' ')}, {speaks}"
+        manners = manners_of(profile).in_words()
+        table.add_row(name, kind, profile.title, "; ".join(manners) or "plain")
     out.print(table)
 
 
@@ -103,14 +106,20 @@ def hil(app: typer.Typer) -> None:
 
 def _say(setup: BenchSetup, places: Mapping[str, str | int]) -> None:
     """Where everything is, one line each, for people and for a script that reads lines."""
-    units = "heat pump unit 1, meter unit 2"
+    devices = {"heat pump": setup.profile, "meter": setup.meter}
+    units = [
+        f"{name} unit {unit}"
+        for unit, (name, profile) in enumerate(devices.items(), 1)
+        if isinstance(load_profile(profile), ModbusProfile)
+    ]
     topics = "zigbee2mqtt/living_room, zigbee2mqtt/thermostat"
     if places["topics"]:
-        units, topics = "meter unit 2", f"heat pump {places['topics']}, {topics}"
+        topics = f"{places['topics']}, {topics}"
     lines = [f"{setup.profile} in {setup.house}, {setup.speed:g} s per second"]
-    lines.append(f"Modbus TCP  {setup.host}:{places['modbus_port']}  {units}")
-    if "serial" in places:
-        lines.append(f"Modbus RTU  {places['serial']}  {units}")
+    if units:
+        lines.append(f"Modbus TCP  {setup.host}:{places['modbus_port']}  {', '.join(units)}")
+    if units and "serial" in places:
+        lines.append(f"Modbus RTU  {places['serial']}  {', '.join(units)}")
     lines.append(f"MQTT        {places['broker']}  {topics}")
     sys.stdout.write("\n".join(lines) + "\n")
     sys.stdout.flush()

@@ -10,7 +10,6 @@ from drivers.profile import (
     AnyProfile,
     DeviceKind,
     MqttProfile,
-    load_modbus_profile,
     load_profile,
 )
 from drivers.section import suggestion
@@ -31,6 +30,7 @@ class BenchSetup:
     house: str = "timber1972"
     profile: str = "generic_modbus"
     meter: str = METER_PROFILE
+    room: str | None = None
     host: str = "127.0.0.1"
     modbus_port: int = 1502
     serial: bool = False
@@ -62,8 +62,7 @@ async def live(setup: BenchSetup, ready: Callable[[Mapping[str, str | int]], Non
         listens=house.listens,
         command=house.command,
     ) as wires:
-        topics = profile.connection.base_topic if isinstance(profile, MqttProfile) else ""
-        ready(wires.places | {"topics": topics})
+        ready(wires.places | {"topics": ", ".join(_topics(setup, profile))})
         while True:
             await asyncio.sleep(STEP_S)  # noqa: TID251  real seconds are meant
             house.advance(started_at + setup.speed * (_now() - started_at))
@@ -72,15 +71,29 @@ async def live(setup: BenchSetup, ready: Callable[[Mapping[str, str | int]], Non
 
 
 def _profile(setup: BenchSetup) -> AnyProfile:
-    """The heat pump's; the meter's is looked at too."""
+    """The heat pump's; the others' are looked at too."""
+    wanted = {setup.profile: DeviceKind.HEAT_PUMP, setup.meter: DeviceKind.METER}
+    if setup.room is not None:
+        wanted[setup.room] = DeviceKind.ROOM
     try:
-        profile, meter = load_profile(setup.profile), load_modbus_profile(setup.meter)
+        for name, kind in wanted.items():
+            loaded = load_profile(name)
+            if loaded.kind != kind:
+                raise BenchError(f"{name} is the profile of a {loaded.kind}, not of a {kind}")
+        return load_profile(setup.profile)
     except ConfigurationError as error:
         raise BenchError(str(error)) from error
-    for loaded, wanted in ((profile, DeviceKind.HEAT_PUMP), (meter, DeviceKind.METER)):
-        if loaded.kind != wanted:
-            raise BenchError(f"{loaded.name} is the profile of a {loaded.kind}, not of a {wanted}")
-    return profile
+
+
+def _topics(setup: BenchSetup, profile: AnyProfile) -> list[str]:
+    """Where the devices behind the broker speak."""
+    meter = load_profile(setup.meter)
+    room = None if setup.room is None else load_profile(setup.room)
+    return [
+        f"{device.kind.replace('_', ' ')} {device.connection.base_topic}"
+        for device in (profile, meter, room)
+        if isinstance(device, MqttProfile)
+    ]
 
 
 def _house(setup: BenchSetup, profile: AnyProfile, started_at: datetime) -> SimulatedHouse:
@@ -98,6 +111,7 @@ def _house(setup: BenchSetup, profile: AnyProfile, started_at: datetime) -> Simu
         seed=setup.seed,
         profile=profile,
         meter=setup.meter,
+        room=setup.room,
         older_firmware=setup.older_firmware,
     )
 
