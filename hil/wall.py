@@ -72,11 +72,11 @@ async def live(setup: BenchSetup, ready: Callable[[Mapping[str, str | int]], Non
 
 def _profile(setup: BenchSetup) -> AnyProfile:
     """The heat pump's; the others' are looked at too."""
-    wanted = {setup.profile: DeviceKind.HEAT_PUMP, setup.meter: DeviceKind.METER}
+    wanted = [(setup.profile, DeviceKind.HEAT_PUMP), (setup.meter, DeviceKind.METER)]
     if setup.room is not None:
-        wanted[setup.room] = DeviceKind.ROOM
+        wanted.append((setup.room, DeviceKind.ROOM))
     try:
-        for name, kind in wanted.items():
+        for name, kind in wanted:
             loaded = load_profile(name)
             if loaded.kind != kind:
                 raise BenchError(f"{name} is the profile of a {loaded.kind}, not of a {kind}")
