@@ -61,8 +61,9 @@ HOLD_BACK_FRAC = 0.85
 """A plan with at least this share of what the pump would do by itself does not hold it back."""
 
 LIMIT_MARGIN_FRAC = 1.1
-MILD_FLOW_C = 35.0
-MILD_OUTDOOR_C = 2.0
+MODEST_FLOW_C, COOLEST_FLOW_C, MILD_OUTDOOR_C = 35.0, 25.0, 2.0
+"""For capacity and COP: what is taken for temperatures that nobody measures; a resting pump's flow
+says nothing below the coolest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,7 +148,7 @@ def limit_setting(
     if coming is None or heat_w >= HOLD_BACK_FRAC * float(coming.own_w[0]):
         return in_range(knob, high)
     outdoor_c, flow_c = snapshot.value(Signal.OUTDOOR_C), snapshot.value(Signal.FLOW_C)
-    warm_c = MILD_FLOW_C if flow_c is None else max(flow_c, MILD_FLOW_C - 10.0)
+    warm_c = MODEST_FLOW_C if flow_c is None else max(flow_c, COOLEST_FLOW_C)
     source_c = source_for(model.heat_pump, MILD_OUTDOOR_C if outdoor_c is None else outdoor_c)
     load_frac = heat_w / float(capacity_w(model.heat_pump, source_c, warm_c))
     match knob.capability:
@@ -222,7 +223,7 @@ def _levels(response: _Response, *, cautious: bool) -> FloatArray:
     worth_k = _worth_k_per_step(knob)
     lead_k = 0.0 if response.lead_k is None else response.lead_k
     neutral = response.held - lead_k / worth_k
-    reach = max(CAUTIOUS_K / abs(worth_k), knob.resolution)
+    reach = max(CAUTIOUS_K / abs(worth_k), stride * knob.resolution)
     return levels[np.abs(levels - min(max(neutral, low), high)) <= reach]
 
 
