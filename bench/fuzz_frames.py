@@ -24,11 +24,11 @@ from drivers.transports.modbus_frames import (
     tcp_answer_fault,
 )
 
-PATIENCE_S = 0.003
-"""Of the link; whoever stays silent here does so for ever."""
-
+PATIENCE_S = 10.0
+SHORT_PATIENCE_S = 0.003
 SILENT_FRAC = 0.03
-"""Of the answers that break off; the others hang up, which is known at once."""
+"""After an answer that is not whole the device hangs up, which is known at once; in so many cases
+it stays silent instead, and the link has little patience."""
 
 EMPTY_CRC = 0xFFFF
 LONGEST_RTU = 256
@@ -36,6 +36,7 @@ LONGEST_RTU = 256
 
 CODES = {Space.COIL: 1, Space.DISCRETE: 2, Space.HOLDING: 3, Space.INPUT: 4}
 TCP, RTU = "TCP", "RTU"
+HEALTHY = "healthy"
 Fault = Callable[[bytes, bytes], str | None]
 WIRES: dict[str, tuple[Fault, Callable[[bytes, bytes], int]]] = {
     TCP: (tcp_answer_fault, tcp_answer_bytes),
@@ -66,7 +67,9 @@ async def fuzz_frames(count: int, seed: int, *, fault: Fault | None = None) -> T
 async def _exchange(framing: str, chance: random.Random, tally: Tally, fault: Fault | None) -> None:
     asked = _request(chance)
     device = SpoiltDevice(framing, chance)
-    link = ClientLink(_wire(framing, device, fault), timeout_s=PATIENCE_S, gap_s=0.0)
+    patience_s = SHORT_PATIENCE_S if device.silent else PATIENCE_S
+    wire = _wire(framing, device, fault, patience_s=patience_s)
+    link = ClientLink(wire, timeout_s=patience_s, gap_s=0.0)
     outcome = await tried(tally, framing, _ask(link, asked), asked)
     await device.spoken()
     await link.close()
@@ -82,7 +85,7 @@ async def _exchange(framing: str, chance: random.Random, tally: Tally, fault: Fa
             tally.violated(framing, "registers from a malformed answer", story)
     else:
         tally.refusals += 1
-        if device.way == "healthy":
+        if device.way == HEALTHY:
             tally.violated(framing, "a good answer refused", (outcome, device.chunks))
 
 
@@ -182,6 +185,7 @@ class SpoiltDevice(asyncio.Transport):
         self.way = "unasked"
         self.error: Exception | None = None
         self.chance = chance
+        self.silent = chance.random() < SILENT_FRAC
         self._framing = framing
         self._client: ModbusBaseClient | None = None
         self._done = asyncio.Event()
@@ -195,7 +199,7 @@ class SpoiltDevice(asyncio.Transport):
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Take the request; the answer comes when the client waits for it."""
         self.request = bytes(data)
-        self.way = self.chance.choice(tuple(WAYS))
+        self.way = self.chance.choice([way for way in WAYS if way != HEALTHY or not self.silent])
         self.stream = WAYS[self.way](self._good(), self)
         self.chunks = _split(self.stream, self.chance)
         loop = asyncio.get_running_loop()
@@ -233,10 +237,10 @@ class SpoiltDevice(asyncio.Transport):
                 self._client.ctx.data_received(rest[0])
                 loop.call_soon(self._speak, loop, rest[1:])
                 return
-            if self.chance.random() >= SILENT_FRAC:
-                self._client.ctx.connection_lost(None)
         except Exception as error:  # noqa: BLE001  whatever escapes is what is looked for
             self.error = error
+        if not self.silent:
+            self._client.ctx.connection_lost(None)
         self._done.set()
 
     def _good(self) -> bytes:
@@ -292,7 +296,7 @@ def _junk(device: SpoiltDevice, longest: int = 20) -> bytes:
 
 
 WAYS: dict[str, Way] = {
-    "healthy": lambda good, device: device.envelope(good),
+    HEALTHY: lambda good, device: device.envelope(good),
     "refusal": _refusal,
     "truncated": _cut,
     "bits flipped": _flipped,
@@ -319,7 +323,7 @@ def _split(stream: bytes, chance: random.Random) -> list[bytes]:
     return [piece for piece in pieces if piece]
 
 
-def _wire(framing: str, device: SpoiltDevice, fault: Fault | None) -> Wire:
+def _wire(framing: str, device: SpoiltDevice, fault: Fault | None, *, patience_s: float) -> Wire:
     """The link's own wire, connected to a device in memory."""
     check, size = WIRES[framing]
     make = AsyncModbusTcpClient if framing == TCP else AsyncModbusSerialClient
@@ -327,7 +331,7 @@ def _wire(framing: str, device: SpoiltDevice, fault: Fault | None) -> Wire:
     def open_client(on_packet: OnPacket, on_connection: OnConnection) -> ModbusBaseClient:
         client: ModbusBaseClient = make(
             "memory",
-            timeout=PATIENCE_S,
+            timeout=patience_s,
             retries=0,
             reconnect_delay=0,
             trace_packet=on_packet,

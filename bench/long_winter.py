@@ -17,14 +17,14 @@ from bench.baseline import cost_per_k, plant_only
 from bench.comparison import compare
 from bench.knobs import KnobRun, week_spec
 from bench.run import run_in_memory
-from bench.spec import RunSpec
+from bench.spec import RunSpec, heat_pumps
 from bench.tables import Row, markdown_table
 from controller.actuation import choose_knob
 from controller.guard import Purpose
 from controller.store import open_store
 from controller.wear import WEAKEST_MEMORY_WRITES, weekly_budget
 from drivers.api import WriteClass
-from drivers.profile import DeviceKind, load_profile, shipped_profiles
+from drivers.profile import load_profile
 
 HOUSE, FIRST_DAY, DAYS = "slab2004", "2024-01-08", 90.0
 WEEK = timedelta(days=7)
@@ -93,12 +93,10 @@ def fullest_week(writes: Sequence[datetime]) -> int:
 
 def stored_only() -> list[str]:
     """Heat pumps that are steered for heat through a stored setting."""
-    profiles = [load_profile(name) for name in shipped_profiles()]
-    pumps = [profile for profile in profiles if profile.kind is DeviceKind.HEAT_PUMP]
-    knobs = [(profile.name, choose_knob(profile.knobs, None)) for profile in pumps]
+    knobs = {name: choose_knob(load_profile(name).knobs, None) for name in heat_pumps()}
     return [
         name
-        for name, knob in knobs
+        for name, knob in knobs.items()
         if knob is not None and knob.write_class is not WriteClass.VOLATILE
     ]
 

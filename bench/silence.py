@@ -19,11 +19,10 @@ from pathlib import Path
 
 from bench.archive import Archive
 from bench.run import archive_of
-from bench.spec import Address, RunSpec, house_config
+from bench.spec import Address, RunSpec, heat_pumps, house_config
 from bench.tables import Row, markdown_table
 from bench.world import MemoryWorld
 from controller.act import Actuator, let_go
-from controller.actuation import choose_knob
 from controller.app import run
 from controller.clock import SteppedClock
 from controller.config import Device, HouseConfig
@@ -32,7 +31,7 @@ from controller.store import open_store
 from drivers.api import Capability
 from drivers.errors import LinkLostError
 from drivers.points import Space
-from drivers.profile import DeviceKind, ModbusProfile, load_profile, shipped_profiles
+from drivers.profile import ModbusProfile, load_profile
 from drivers.transports.modbus import ModbusLink
 from drivers.transports.modbus_client import WRITE_SEVERAL
 from hil.house import load_house
@@ -263,13 +262,6 @@ async def _hand_back(world: MortalWorld, config: HouseConfig, clock: SteppedCloc
             if done:
                 return took_s
     return None
-
-
-def heat_pumps() -> list[str]:
-    """Every shipped heat pump that can be steered for heat."""
-    profiles = [load_profile(name) for name in shipped_profiles()]
-    pumps = [p for p in profiles if p.kind is DeviceKind.HEAT_PUMP]
-    return [p.name for p in pumps if choose_knob(p.knobs, None) is not None]
 
 
 def run_all(names: Iterable[str], days: float, *, workers: int) -> list[Silence]:

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from bench.zones import Zone
+from controller.actuation import choose_knob
 from controller.config import HouseConfig, parse_config
-from drivers.profile import ModbusProfile, load_profile
+from drivers.profile import DeviceKind, ModbusProfile, load_profile, shipped_profiles
 from hil.firmware import Curve
 from hil.house import House
 
@@ -53,6 +54,13 @@ class Address:
 
     modbus_port: int = 502
     broker: str = "mqtt://127.0.0.1:1883"
+
+
+def heat_pumps() -> list[str]:
+    """Every shipped heat pump that can be steered for heat."""
+    profiles = [load_profile(name) for name in shipped_profiles()]
+    pumps = [p for p in profiles if p.kind is DeviceKind.HEAT_PUMP]
+    return [p.name for p in pumps if choose_knob(p.knobs, None) is not None]
 
 
 def house_config(

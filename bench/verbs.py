@@ -18,10 +18,11 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from bench.baseline import tuned_curve
 from bench.demo import run_both, write_report
 from bench.run import run_in_memory
-from bench.spec import RunSpec
+from bench.spec import RunSpec, heat_pumps
 from bench.tables import terminal_table
 from bench.zones import ArchiveError, load_zone, zones
-from drivers.profile import shipped_profiles
+from controller.actuation import PREFERRED
+from drivers.profile import load_profile
 from hil.house import house_names
 
 DEFAULT_FROM = "2024-12-09"
@@ -50,12 +51,15 @@ def demo_command(
         str | None, typer.Option(help="mqtt://host:1883 of your own; default: one inside")
     ] = None,
     profile: Annotated[
-        str, typer.Option(help="registers of the simulated pump")
+        str, typer.Option(help="whose registers or topics the simulated pump shows")
     ] = "generic_modbus",
+    knob: Annotated[str, typer.Option(help="how heat is steered, as in heat_pump.knob")] = "auto",
 ) -> None:
     """Run the real controller against a simulated house over Modbus and MQTT, and report."""
     logging.basicConfig(level=QUIET)
-    spec = _spec(house=house, zone=zone, start=start, days=days, seed=seed, profile=profile)
+    spec = _spec(
+        house=house, zone=zone, start=start, days=days, seed=seed, profile=profile, knob=knob
+    )
     with _progress(quiet=as_json) as bars, TemporaryDirectory(prefix="heatherd-") as folder:
         result = run_both(spec, Path(folder), broker=broker, report=bars)
         page = write_report(result, out_dir)
@@ -79,8 +83,9 @@ def simulate_command(
         Path | None, typer.Option(help="keep the records in this folder, for replay and explain")
     ] = None,
     profile: Annotated[
-        str, typer.Option(help="registers of the simulated pump")
+        str, typer.Option(help="whose registers or topics the simulated pump shows")
     ] = "generic_modbus",
+    knob: Annotated[str, typer.Option(help="how heat is steered, as in heat_pump.knob")] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="print the figures as JSON")] = False,
 ) -> None:
     """Run the controller in virtual time: no sockets, headless, longer spans."""
@@ -89,7 +94,7 @@ def simulate_command(
         _usage("--strategy must be mpc or heating-curve")
     spec = _spec(
         house=house, zone=zone, start=start, days=days, seed=seed, profile=profile,
-        strategy=strategy,
+        knob=knob, strategy=strategy,
     )  # fmt: skip
     with _progress(quiet=as_json) as bars, TemporaryDirectory(prefix="heatherd-") as folder:
         result = run_in_memory(
@@ -127,12 +132,17 @@ def _spec(
     days: float,
     seed: int,
     profile: str,
+    knob: str,
     strategy: str = "mpc",
 ) -> RunSpec:
     if house not in house_names():
         _usage(f"--house {house}: unknown; there are {', '.join(house_names())}")
-    if profile not in shipped_profiles():
-        _usage(f"--profile {profile}: unknown; there are {', '.join(shipped_profiles())}")
+    pumps = heat_pumps()
+    if profile not in pumps:
+        _usage(f"--profile {profile}: no heat pump; there are {', '.join(pumps)}")
+    offered = [str(c) for c in PREFERRED if c in load_profile(profile).knobs]
+    if knob not in ("auto", *offered):
+        _usage(f"--knob {knob}: {profile} has {', '.join(offered)} for heat")
     try:
         place = load_zone(zone)
         first_day = datetime.fromisoformat(start).replace(tzinfo=ZoneInfo(place.timezone))
@@ -147,6 +157,7 @@ def _spec(
         seed=seed,
         strategy=strategy,
         profile=profile,
+        knob=knob,
         curve=tuned_curve(house, zone),
     )
     reach_at = min(place.spot_per_kwh.ends_at, place.weather.ends_at)
