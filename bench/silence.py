@@ -13,7 +13,7 @@ import sys
 import tempfile
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -192,11 +192,11 @@ def steer_until_death(world: MortalWorld, spec: RunSpec, config: HouseConfig) ->
 def silence_of(name: str, days: float) -> Silence:
     """Both fates of one profile's pump."""
     with tempfile.TemporaryDirectory(prefix="heatherd-") as folder:
-        left, _, _ = _killed(name, Path(folder) / "left")
+        left, _, _ = _killed(name, Path(folder) / "left", days)
         died_at = left.house.at
         ours = None if left.knob is None else left.held(left.knob)
         returned_after_s, rooms = _watch(left, days, ours)
-        again, config, clock = _killed(name, Path(folder) / "again")
+        again, config, clock = _killed(name, Path(folder) / "again", days)
         restored_after_s = asyncio.run(_hand_back(again, config, clock))
         if again.house.at < died_at:
             raise RuntimeError(f"{name}: two equal runs differ")
@@ -213,12 +213,14 @@ def silence_of(name: str, days: float) -> Silence:
         )
 
 
-def _killed(name: str, folder: Path) -> tuple[MortalWorld, HouseConfig, SteppedClock]:
+def _killed(
+    name: str, folder: Path, watched_days: float
+) -> tuple[MortalWorld, HouseConfig, SteppedClock]:
     spec = RunSpec(
         house=HOUSE, zone=ZONE, start_at=START_AT, days=STEERS_BEFORE / timedelta(days=1), seed=1,
         strategy="mpc", profile=name, curve=load_house(HOUSE).curve,
     )  # fmt: skip
-    archive = archive_of(spec)
+    archive = archive_of(replace(spec, days=spec.days + watched_days))
     world = MortalWorld(spec, archive)
     config = house_config(
         spec, load_house(HOUSE), archive.zone, address=Address(), directory=folder
