@@ -32,6 +32,7 @@ from drivers.api import Capability
 from drivers.errors import LinkLostError
 from drivers.points import Space
 from drivers.profile import ModbusProfile, load_profile
+from drivers.transports.in_memory import MemoryMqttLink
 from drivers.transports.modbus import ModbusLink
 from drivers.transports.modbus_client import WRITE_SEVERAL
 from hil.house import load_house
@@ -114,10 +115,10 @@ class MortalWorld(MemoryWorld):
     """A simulated house whose controller dies at the first minute in which it steers."""
 
     def __init__(self, spec: RunSpec, archive: Archive) -> None:
+        self.dead = False
         super().__init__(spec, archive)
         self.knob: Capability | None = None
         self.owners: float | None = None
-        self.dead = False
         self._held_before = {c: self.held(c) for c in load_profile(spec.profile).knobs}
         self._begin_at = spec.start_at + STEERS_AFTER
 
@@ -142,9 +143,28 @@ class MortalWorld(MemoryWorld):
             raise KilledError  # nothing happens any more in a dead process
         await super().advance(until)
 
-    def _on_command(self, topic: str, payload: bytes, retained: bool) -> None:
-        if not self.dead:
-            super()._on_command(topic, payload, retained)
+    def broker(self) -> MemoryMqttLink:
+        """A broker that a dead process cannot use any more."""
+        return _MortalBroker(self)
+
+    def must_live(self) -> None:
+        """Raises `LinkLostError` once the process is gone."""
+        if self.dead:
+            raise LinkLostError("the process is gone")
+
+
+class _MortalBroker(MemoryMqttLink):
+    """A broker that a dead process cannot use any more."""
+
+    def __init__(self, world: MortalWorld) -> None:
+        super().__init__()
+        self._world = world
+
+    async def publish(
+        self, topic: str, payload: bytes | str, *, qos: int = 1, retain: bool = False
+    ) -> None:
+        self._world.must_live()
+        await super().publish(topic, payload, qos=qos, retain=retain)
 
 
 class _MortalLink:
@@ -155,21 +175,17 @@ class _MortalLink:
         self._link = link
 
     async def read(self, unit: int, space: Space, address: int, count: int) -> list[int]:
-        self._must_live()
+        self._world.must_live()
         return await self._link.read(unit, space, address, count)
 
     async def write(
         self, unit: int, address: int, values: Sequence[int], *, function: int = WRITE_SEVERAL
     ) -> None:
-        self._must_live()
+        self._world.must_live()
         await self._link.write(unit, address, values, function=function)
 
     async def close(self) -> None:
         await self._link.close()
-
-    def _must_live(self) -> None:
-        if self._world.dead:
-            raise LinkLostError("the process is gone")
 
 
 def steer_until_death(world: MortalWorld, spec: RunSpec, config: HouseConfig) -> None:

@@ -54,7 +54,7 @@ class MemoryWorld:
     ) -> None:
         self._spec = spec
         self._archive = archive
-        self._mqtt = MemoryMqttLink()
+        self._mqtt = self.broker()
         self.house = SimulatedHouse(
             load_house(spec.house),
             weather_trace(archive),
@@ -82,6 +82,10 @@ class MemoryWorld:
         """The simulated house answers for every device."""
         del device, profile
         return MemoryModbusLink(self.house.modbus)
+
+    def broker(self) -> MemoryMqttLink:
+        """The house's own broker, made once."""
+        return MemoryMqttLink()
 
     def mqtt(self) -> MqttLink:
         """The simulated house's own broker."""
