@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -47,3 +47,16 @@ def out_of(low: float | None, high: float | None, value: float) -> bool:
     if not math.isfinite(value):
         return True
     return (low is not None and value < low) or (high is not None and value > high)
+
+
+def together(kind: str, parts: Iterable[Tally]) -> Tally:
+    """Several runs of one kind as one."""
+    whole = Tally(kind)
+    for part in parts:
+        whole.payloads += part.payloads
+        whole.readings += part.readings
+        whole.refusals += part.refusals
+        whole.spoilt += part.spoilt
+        whole.violations += part.violations
+        whole.examples = [*whole.examples, *part.examples][:MOST_VIOLATIONS]
+    return whole

@@ -4,11 +4,9 @@ import asyncio
 from collections.abc import Sequence
 from typing import Protocol
 
-from paho.mqtt.client import topic_matches_sub
-
 from drivers.points import Space
 from drivers.transports.modbus_client import WRITE_SEVERAL
-from drivers.transports.mqtt import OnMessage
+from drivers.transports.mqtt import OnMessage, covers
 
 
 class RegisterDevice(Protocol):
@@ -54,7 +52,7 @@ class MemoryMqttLink:
         """Call `on_message` for every match, beginning with what is retained."""
         self._subscribers.append((topic, on_message))
         for name, payload in self._retained.items():
-            if topic_matches_sub(topic, name):
+            if covers(topic, name):
                 on_message(name, payload, True)
 
     async def publish(
@@ -72,7 +70,7 @@ class MemoryMqttLink:
         elif retain:
             self._retained.pop(topic, None)
         for pattern, on_message in self._subscribers:
-            if topic_matches_sub(pattern, topic):
+            if covers(pattern, topic):
                 on_message(topic, content, False)
 
     async def run(self) -> None:

@@ -26,6 +26,13 @@ AT_ONCE = (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 _PORTS = {"mqtt": 1883, "mqtts": 8883}
 
 
+def covers(pattern: str, topic: str) -> bool:
+    """Whether a subscription is for a topic. Nearly all are plain topics, told apart at once."""
+    if pattern == topic:
+        return True
+    return ("+" in pattern or "#" in pattern) and bool(topic_matches_sub(pattern, topic))
+
+
 class MqttLink(Protocol):
     """A connection to a broker."""
 
@@ -173,7 +180,7 @@ class BrokerLink:
         loop = asyncio.get_running_loop()
         topic = message.topic.value
         for pattern, on_message in self._subscribers:
-            if topic_matches_sub(pattern, topic):
+            if covers(pattern, topic):
                 loop.call_soon(on_message, topic, message.payload, message.retain)
 
 

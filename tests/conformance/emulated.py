@@ -4,22 +4,14 @@ The device is the simulator's: profile, manners, knob memory and the pump's own 
 wire is not there, and no water flows: readings stand still unless a test changes them.
 """
 
-from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from pathlib import Path
 
-import pytest
+from wired import WatchedModbusLink, WatchedMqttLink, Wire, questions_of
 
-from controller.act import Actuator, Applied, Outcome
-from controller.guard import Allowed, Purpose
-from controller.store import Store
-from controller.wear import Ledger
-from drivers.api import Capability, HeatPump, Knob, Sample, Signal, WriteClass
-from drivers.errors import DriverError, LinkLostError, RefusedByDeviceError
+from drivers.api import Capability, HeatPump, Signal
 from drivers.heat_pumps.modbus_pump import ModbusHeatPump
 from drivers.heat_pumps.mqtt_pump import MqttHeatPump
 from drivers.profile import (
@@ -30,10 +22,7 @@ from drivers.profile import (
     load_profile,
     shipped_profiles,
 )
-from drivers.topics import BASE, full_topic
-from drivers.transports.in_memory import MemoryModbusLink, MemoryMqttLink
 from drivers.transports.modbus import ModbusLink
-from drivers.transports.modbus_client import WRITE_SEVERAL
 from hil.device import Bus, EmulatedDevice
 from hil.firmware import Firmware
 from hil.house import House, load_house
@@ -78,151 +67,6 @@ IN_FORCE = (
 
 profile_of = cache(load_profile)
 PUMPS = tuple(name for name in shipped_profiles() if profile_of(name).kind is DeviceKind.HEAT_PUMP)
-
-
-@dataclass(frozen=True)
-class Case:
-    """One writable knob of one shipped profile."""
-
-    name: str
-    capability: Capability
-
-    def __str__(self) -> str:
-        return f"{self.name}-{self.capability.value}"
-
-    @property
-    def knob(self) -> Knob:
-        """The knob as the profile has it."""
-        return profile_of(self.name).knobs[self.capability]
-
-    @property
-    def stored(self) -> bool:
-        """Whether the device keeps what is written."""
-        return self.knob.write_class is WriteClass.PERSISTENT
-
-
-CASES = tuple(
-    Case(name, capability)
-    for name in PUMPS
-    for capability, knob in profile_of(name).knobs.items()
-    if knob.write_class is not WriteClass.FORBIDDEN
-)
-STORED = tuple(case for case in CASES if case.stored)
-VOLATILE = tuple(case for case in CASES if not case.stored)
-
-
-class KilledError(BaseException):
-    """heatherd is gone in the middle of what it did."""
-
-
-@dataclass(frozen=True)
-class Loss:
-    """What can happen to a command."""
-
-    error: Callable[[], BaseException]
-    arrives: bool
-
-    def __str__(self) -> str:
-        what = "killed" if self.error is KilledError else "cut"
-        return f"{what}-{'after' if self.arrives else 'before'}"
-
-
-def _cut() -> DriverError:
-    return LinkLostError("the link is gone")
-
-
-LOSSES = tuple(Loss(error, arrives) for error in (_cut, KilledError) for arrives in (False, True))
-"""The link or heatherd itself is gone, before or after the device has taken the command."""
-
-
-class Wire:
-    """The way of commands to the device, and what happens to one of them."""
-
-    def __init__(self) -> None:
-        self.commands = 0
-        self._strikes_at = 0
-        self._arrives = True
-        self._error: BaseException | None = None
-
-    def strike(self, loss: Loss, *, at: int) -> None:
-        """The command after `at - 1` others meets a loss, and all later ones as well."""
-        self._error = loss.error()
-        self._arrives = loss.arrives
-        self._strikes_at = self.commands + at
-
-    def mend(self) -> None:
-        """All is well again."""
-        self._error = None
-
-    @contextmanager
-    def carrying(self) -> Iterator[None]:
-        """A command is on its way."""
-        self.commands += 1
-        struck = self._error is not None and self.commands >= self._strikes_at
-        if struck and not self._arrives:
-            raise self._error
-        yield
-        if struck:
-            raise self._error
-
-
-class WatchedModbusLink(MemoryModbusLink):
-    """Registers without frames; what the device does not know how to write is refused."""
-
-    def __init__(self, bus: Bus, wire: Wire) -> None:
-        super().__init__(bus)
-        self._bus = bus
-        self._wire = wire
-
-    async def write(
-        self, unit: int, address: int, values: Sequence[int], *, function: int = WRITE_SEVERAL
-    ) -> None:
-        if function not in self._bus.manners(unit).write_functions:
-            raise RefusedByDeviceError("illegal function")
-        with self._wire.carrying():
-            await super().write(unit, address, values)
-
-
-Question = tuple[str, str]
-"""Topic and payload of a message that only asks."""
-
-
-def questions_of(profile: MqttProfile) -> frozenset[Question]:
-    """What a driver may send to learn something."""
-    base = profile.connection.base_topic
-    return frozenset(
-        (full_topic(base, point.ask_topic), point.ask.replace(BASE, base))
-        for point in profile.points.values()
-        if point.ask_topic
-    )
-
-
-class WatchedMqttLink(MemoryMqttLink):
-    """A broker between heatherd and the device."""
-
-    def __init__(self, device: TopicDevice, wire: Wire, questions: Collection[Question]) -> None:
-        super().__init__()
-        self._device = device
-        self._wire = wire
-        self._questions = questions
-
-    async def publish(
-        self, topic: str, payload: bytes | str, *, qos: int = 1, retain: bool = False
-    ) -> None:
-        del qos, retain
-        text = payload.decode() if isinstance(payload, bytes) else payload
-        with nullcontext() if (topic, text) in self._questions else self._wire.carrying():
-            for said, answer, kept in self._device.command(topic, text):
-                self.deliver(said, answer, retain=kept)
-
-    def speak(self) -> None:
-        """Deliver what the device has to say."""
-        for topic, payload, retain in self._device.messages():
-            self.deliver(topic, payload, retain=retain)
-
-    def leave(self) -> None:
-        """The client that subscribed is gone; the device and the broker stay."""
-        self._subscribers.clear()
 
 
 class EmulatedPump:
@@ -335,121 +179,6 @@ class EmulatedPump:
     def wear(self) -> Mapping[str, int]:
         """Writes to the device's lasting memory, by point."""
         return self.image.write_counts
-
-
-@dataclass(frozen=True)
-class Values:
-    """Three values of a knob; a knob of two has the owner's for the third as well."""
-
-    owners: float
-    ours: float
-    other: float
-
-
-class Steering:
-    """heatherd at one knob of one emulated pump, from its first look at it on."""
-
-    def __init__(self, case: Case) -> None:
-        self.case = case
-        self.knob = case.knob
-        self.pump = EmulatedPump(profile_of(case.name), case.capability)
-        self.store = Store(Path(":memory:"))  # the file is proven in tests/controller
-        self.driver = self.pump.driver()
-        self.actuator = self._hand()
-        self.before: dict[str, object] = {}
-        self.values = Values(0.0, 0.0, 0.0)
-
-    async def look(self) -> "Steering":
-        """See what the owner has set, and that the pump obeys it."""
-        found = await self.held()
-        self.values = values_of(self.knob, found)
-        if self.case.stored and self.pump.image.in_force(self.case.capability):
-            self.pump.turn(self.case.capability, self.values.owners)
-        self.settle()
-        self.before = self.pump.control()
-        return self
-
-    def start_again(self) -> None:
-        """The process died without a word; another one starts on the same state."""
-        self.pump.wire.mend()
-        self.pump.pass_time(TICK_S)
-        self.driver = self.pump.driver()
-        self.actuator = self._hand()
-
-    async def ask(self, value: float) -> Outcome:
-        """What the planner wants in this cycle."""
-        return await self.actuator.apply(Allowed({self.case.capability: value}), self.pump.now)
-
-    async def hold(self, value: float) -> Outcome:
-        """The planner wants it until the pump has taken it; the outcome after that."""
-        await self.ask(value)
-        self.settle()
-        return await self.ask(value)
-
-    async def hand_back(self) -> bool:
-        """Give the pump back, as the service does: once, and again when it has settled."""
-        free = await self.actuator.hand_back(self.pump.now)
-        self.settle()
-        return free or await self.actuator.hand_back(self.pump.now)
-
-    async def held(self) -> float | None:
-        """What the driver reads back."""
-        answer = await self.driver.read_back(self.case.capability)
-        return answer.value if isinstance(answer, Sample) else None
-
-    async def is_the_owners(self) -> bool:
-        """Whether the pump shows what the owner had set, and obeys it and nothing else."""
-        shown = await self.held()
-        if self.case.stored and shown != pytest.approx(self.values.owners):
-            return False
-        return self.pump.control() == self.before
-
-    def notice(self) -> None:
-        """Wait until a change at the pump can be seen: some devices are asked now and then."""
-        profile = self.pump.profile
-        poll_s = profile.connection.poll_s if isinstance(profile, MqttProfile) else None
-        self.pump.pass_time(TICK_S if poll_s is None else poll_s)
-
-    def settle(self) -> None:
-        """Wait until a write is shown and obeyed."""
-        self.pump.pass_time(self.knob.settle_s + self.knob.latency_s)
-
-    def near(self, value: float) -> object:
-        """Equal up to the step of the device."""
-        return pytest.approx(value, abs=self.knob.resolution * 0.501)
-
-    def counted(self) -> dict[Purpose, int]:
-        """Writes in the ledger, by purpose."""
-        return dict(
-            Counter(
-                {p: n for wear in Ledger(self.store).registers() for p, n in wear.writes.items()}
-            )
-        )
-
-    def _hand(self) -> Actuator:
-        return Actuator(self.driver, self.store, may_write=self.driver.knobs)
-
-
-def values_of(knob: Knob, found: float | None) -> Values:
-    """The owner's as found, and two others: inside what a house can live with, if there are any."""
-    low = knob.minimum if knob.safe_minimum is None else knob.safe_minimum
-    high = knob.maximum if knob.safe_maximum is None else knob.safe_maximum
-    middle = low + round((high - low) / 2.0 / knob.resolution) * knob.resolution
-    choice = dict.fromkeys((middle, high, low, knob.maximum, knob.minimum))
-    others = [value for value in choice if value not in (found, knob.release_value)]
-    owners = knob.release_value if found is None else found
-    assert owners is not None  # else nobody could tell whether it is back
-    return Values(owners, *[*others, owners][:2])
-
-
-async def steering(case: Case) -> Steering:
-    """A fresh start at a knob."""
-    return await Steering(case).look()
-
-
-def read_back(outcome: Outcome, capability: Capability) -> float | None:
-    """What the outcome says is in effect; None where nothing is."""
-    return outcome.read_back.get(capability) if isinstance(outcome, Applied) else None
 
 
 @cache

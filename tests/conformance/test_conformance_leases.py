@@ -9,21 +9,9 @@ from contextlib import suppress
 from itertools import count, product
 
 import pytest
-from emulated import (
-    CASES,
-    LOSSES,
-    PUMPS,
-    STORED,
-    TICK_S,
-    VOLATILE,
-    Case,
-    KilledError,
-    Loss,
-    Steering,
-    profile_of,
-    read_back,
-    steering,
-)
+from emulated import PUMPS, TICK_S, profile_of
+from steered import CASES, STORED, VOLATILE, Case, Steering, read_back, steering
+from wired import LOSSES, KilledError, Loss
 
 from controller.act import NotApplied
 from controller.guard import Purpose

@@ -3,15 +3,8 @@
 from collections.abc import Mapping
 
 import pytest
-from emulated import (
-    CASES,
-    PUMPS,
-    READINGS,
-    TICK_S,
-    EmulatedPump,
-    profile_of,
-    values_of,
-)
+from emulated import PUMPS, READINGS, TICK_S, EmulatedPump, profile_of
+from steered import CASES, values_of
 
 from controller.act import Actuator, NotApplied
 from controller.guard import Allowed, Limits, Memory, Refused, Verdict, Wanted, judge
@@ -19,6 +12,7 @@ from controller.sense import freeze
 from controller.store import Store
 from drivers.api import Capability, HeatPump, Knob, Sample, Signal, WriteClass
 from drivers.evidence import has_identity
+from drivers.points import Kind, Point
 from drivers.probe import Prober, on_network
 from drivers.probe_topics import candidates_in
 from drivers.profile import ModbusProfile, MqttProfile, shipped_profiles
@@ -115,6 +109,20 @@ async def cycle(
     verdict = judge(Wanted(wishes, None, None, "mpc", "steer"), snapshot, Memory(), UNBOUNDED)
     await actuator.apply(verdict, pump.now)
     return verdict
+
+
+@every(shipped_profiles())
+def test_a_number_that_could_be_anything_has_bounds(name: str) -> None:
+    points = profile_of(name).points.values()
+    free = [p for p in points if not isinstance(p, Point) or p.kind is Kind.FLOAT32]
+    unbounded = [
+        point.name
+        for point in free
+        if not point.codes
+        and not getattr(point, "rule", "")
+        and (point.minimum is None or point.maximum is None)
+    ]
+    assert unbounded == []
 
 
 # ---- nothing is written unasked ---
