@@ -24,7 +24,20 @@ JUNK = (
     b"1_000", b"0x20", b"21,5", b"ON;OFF;;", b"None", b"unavailable", b"-", b"\x00", b"--5", b"5-",
 )  # fmt: skip
 DEEP = (b"[" * 20_000, b'{"a":' * 5_000, b"[" * 900 + b"1" + b"]" * 900)
-ODD: tuple[object, ...] = (None, True, [], {}, [1.5], {"value": 3}, "21.5", "", 10**300, -1, math.nan, math.inf)
+ODD: tuple[object, ...] = (
+    None,
+    True,
+    [],
+    {},
+    [1.5],
+    {"value": 3},
+    "21.5",
+    "",
+    10**300,
+    -1,
+    math.nan,
+    math.inf,
+)
 PADDING = (b" ", b"1", b"0", b'"', b"\xff", b"[", b"1;")
 
 ROOMS: Iterable[tuple[str, object]] = (
