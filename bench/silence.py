@@ -28,7 +28,7 @@ from controller.clock import SteppedClock
 from controller.config import Device, HouseConfig
 from controller.planner import InlinePlanner
 from controller.store import open_store
-from drivers.api import Capability
+from drivers.api import Capability, OnSilence
 from drivers.errors import LinkLostError
 from drivers.points import Space
 from drivers.profile import ModbusProfile, load_profile
@@ -82,6 +82,8 @@ class Silence:
             by_itself = f"returns by itself within {self.returned_after_s / 60.0:.0f} min"
             return f"{by_itself}; {back}; {room}"
         kind = "holds a liveable value" if self.room_c[0] >= LIVEABLE_C else "DOES NOT KEEP WARM"
+        if load_profile(self.profile).on_silence is OnSilence.STOPS:
+            kind = "STOPS HEATING until somebody talks to it again"
         return f"{kind}; {back}; {room}"
 
     @property
@@ -208,11 +210,11 @@ def steer_until_death(world: MortalWorld, spec: RunSpec, config: HouseConfig) ->
 def silence_of(name: str, days: float) -> Silence:
     """Both fates of one profile's pump."""
     with tempfile.TemporaryDirectory(prefix="heatherd-") as folder:
-        left, _, _ = _killed(name, Path(folder) / "left", days)
+        left, _, _ = killed(name, Path(folder) / "left", days)
         died_at = left.house.at
         ours = None if left.knob is None else left.held(left.knob)
         returned_after_s, rooms = _watch(left, days, ours)
-        again, config, clock = _killed(name, Path(folder) / "again", days)
+        again, config, clock = killed(name, Path(folder) / "again", days)
         restored_after_s = asyncio.run(_hand_back(again, config, clock))
         if again.house.at < died_at:
             raise RuntimeError(f"{name}: two equal runs differ")
@@ -229,9 +231,10 @@ def silence_of(name: str, days: float) -> Silence:
         )
 
 
-def _killed(
+def killed(
     name: str, folder: Path, watched_days: float
 ) -> tuple[MortalWorld, HouseConfig, SteppedClock]:
+    """A world whose controller has died while it steered, and a clock for whoever comes next."""
     spec = RunSpec(
         house=HOUSE, zone=ZONE, start_at=START_AT, days=STEERS_BEFORE / timedelta(days=1), seed=1,
         strategy="mpc", profile=name, curve=load_house(HOUSE).curve,
