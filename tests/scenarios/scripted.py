@@ -23,9 +23,9 @@ from controller.records import StepRecord
 from drivers.api import Now
 from drivers.errors import LinkLostError
 from drivers.points import Space
+from hil.device import Bus
 from hil.house import load_house
 from hil.occupants import Occupancy
-from hil.device import Bus
 
 START = datetime(2024, 1, 15, 5, tzinfo=UTC)
 PUMP_UNIT = 1
