@@ -53,7 +53,7 @@ class KnobRun:
     curve: TrueKpis
     ours: TrueKpis
     side_by_side: Comparison
-    planner_writes: int  # to memory that wears
+    stored_writes: int  # to memory that wears
 
     def row(self) -> Row:
         """A line of the table."""
@@ -72,7 +72,7 @@ class KnobRun:
             "K·h too cold ours": self.ours.comfort_kh_below,
             "starts curve": self.curve.compressor_starts,
             "starts ours": self.ours.compressor_starts,
-            "stored writes": self.planner_writes,
+            "stored writes": self.stored_writes,
         }
 
 
@@ -136,7 +136,7 @@ def summary(runs: Sequence[KnobRun]) -> Row:
         "starts curve": statistics.mean(run.curve.compressor_starts for run in runs),
         "starts ours": statistics.mean(run.ours.compressor_starts for run in runs),
         "stored writes a week": statistics.mean(
-            run.planner_writes * 7.0 / run.spec.days for run in runs
+            run.stored_writes * 7.0 / run.spec.days for run in runs
         ),
     }
 

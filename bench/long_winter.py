@@ -48,12 +48,12 @@ class Winter:
         return {
             "profile": run.spec.profile,
             "knob": run.spec.knob,
-            "planner writes": run.planner_writes - self.other_writes,
+            "planner writes": run.stored_writes - self.other_writes,
             "other writes": self.other_writes,
             "fullest week": self.fullest_week,
             "budget a week": self.budget,
             "years to 100,000 writes": WEAKEST_MEMORY_WRITES
-            / max(run.planner_writes / days * YEAR_DAYS, 1.0),
+            / max(run.stored_writes / days * YEAR_DAYS, 1.0),
             "curve": run.curve.cost,
             "ours": run.ours.cost,
             "at equal mean": run.side_by_side.cost_at_equal_mean,
@@ -131,10 +131,10 @@ def page(winters: Sequence[Winter], first_day: str, days: float) -> str:
 Simulated. {days:g} days from {first_day} in one house ({HOUSE}, DK1, real prices and weather,
 forecasts as issued), with pumps that are steered through a stored setting, against the same pump
 on its own tuned heating curve. The planner has a budget of writes in any seven days; handing back
-and safety are counted beside it. The fullest week counts both of its ends: a write made in the
-very minute in which one of seven days before is forgotten is the sixteenth of its week. Bills are
-in EUR; *at equal mean* moves our bill to the curve's mean room temperature and counts the heat left
-in the house. K·h too cold are kelvin-hours below 20 °C in the worse zone. Reproduce with
+and safety are counted beside it. The fullest week counts both of its ends, so it can show one write
+more than the budget: one may follow exactly seven days after another. Bills are in EUR; *at equal
+mean* moves our bill to the curve's mean room temperature and counts the heat left in the house.
+K·h too cold are kelvin-hours below 20 °C in the worse zone. Reproduce with
 `{command}`.
 
 {markdown_table([winter.row() for winter in winters])}"""
