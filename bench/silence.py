@@ -1,4 +1,4 @@
-"""Benchmark: what every heat pump is left with when heatherd's process dies while it steers.
+"""Benchmark: what every steered heat pump is left with when heatherd's process dies while it steers.
 
 Usage: python -m bench.silence [--profiles ...] [--days N] [--write]
 
@@ -299,7 +299,7 @@ def page(seen: list[Silence], days: float) -> str:
     """The page for the documentation."""
     return f"""# Killed while steering
 
-Simulated. Every heat pump that heatherd ships a profile for, emulated as its profile and its
+Simulated. Every heat pump that heatherd can steer for heat, emulated as its profile and its
 manners say, steered by the real controller in a frosty week ({HOUSE}, {ZONE}, from
 {START_AT:%Y-%m-%d}), until the process dies with one of the pump's knobs in its hands: nothing is
 sent any more, nothing is handed back. Then the computer stays dead for {days:g} days. On a second,
