@@ -1,4 +1,4 @@
-"""Benchmark: what every steered heat pump is left with when heatherd's process dies while it steers.
+"""Benchmark: what each heat pump is left with when heatherd dies while it steers.
 
 Usage: python -m bench.silence [--profiles ...] [--days N] [--write]
 
