@@ -7,6 +7,8 @@ from typing import TypeAlias
 from mpc.building import Building, Emitter
 from mpc.heat_pump import HeatPumpMap
 from mpc.horizon import Horizon
+from mpc.peaks import PeakCharge
+from mpc.storage import Buffer, HotWater
 
 Trajectory: TypeAlias = tuple[float, ...]
 """One number per step of a horizon."""
@@ -50,6 +52,73 @@ class HeatLimits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Compressor:
+    """What starting, stopping and changing over cost and may, and where the machine is now."""
+
+    minimum_run_s: float = 0.0
+    minimum_off_s: float = 0.0
+    dwell_s: float = 0.0  # shortest stay in hot water, and in heating after it
+    start_price: float = 0.0  # in the horizon's currency
+    starts_per_day: int | None = None  # None: no limit
+    starts_left: int | None = None  # of the local day under way
+    day_ends_at: datetime | None = None  # when `starts_left` is renewed
+    circulation_w: float = 0.0  # of the circulation pump, while the compressor runs
+    running: bool | None = None  # None: not known
+    hot_water: bool = False  # it runs for hot water
+    since_s: float = 1e9  # how long it has been running, or resting
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackupHeater:
+    """An electric heater in stages of equal power."""
+
+    stage_w: float
+    stages: int
+    efficiency_frac: float = 0.99
+    for_space: bool = True
+    for_hot_water: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """The rest of the house at the same grid connection, per step, and what its power costs."""
+
+    base_load_w: Trajectory
+    pv_w: Trajectory
+    export_price_per_kwh: Trajectory  # what a kWh fed in earns
+    peaks: tuple[PeakCharge, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reserve:
+    """Electric power that must stay free, and be bearable for `sustain_s`, per step."""
+
+    up_w: Trajectory  # the plan must be able to draw this much less
+    down_w: Trajectory  # and this much more
+    sustain_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Around:
+    """Temperatures of an earlier plan, per step: where the power curves are drawn first."""
+
+    state_c: tuple[Trajectory, ...]  # per state of the house
+    tank_c: Trajectory | None = None  # mean of the layers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Search:
+    """How hard to look; limits are numbers of nodes and seconds on one thread."""
+
+    solvers: tuple[str, ...] = ("clarabel", "piqp", "highs")
+    refine: bool = True
+    refined_s: float = 6 * 3600.0  # of the horizon, with whole decisions
+    gap_frac: float = 0.01  # good enough, of the cost that can still be influenced
+    time_limit_s: float = 20.0
+    fine_s: float = 8 * 3600.0  # later steps are planned hour by hour
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PlanRequest:
     """Everything a plan depends on; equal requests give equal plans."""
 
@@ -61,6 +130,14 @@ class PlanRequest:
     building: Building
     emitter: Emitter
     heat_pump: HeatPumpMap
+    compressor: Compressor = Compressor()
+    heater: BackupHeater | None = None
+    hot_water: HotWater | None = None
+    buffer: Buffer | None = None
+    site: Site | None = None
+    reserve: Reserve | None = None
+    around: Around | None = None
+    search: Search = Search()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +159,14 @@ class Plan:
     cost: float  # of the energy over the horizon, in the horizon's currency
     discomfort_kh: float
     outdoor_c: Trajectory = ()  # as it was forecast; empty in plans of earlier versions
+    run_frac: Trajectory = ()  # share of the step the compressor heats the rooms; 0 or 1 if refined
+    refined_steps: int = 0  # so many first steps hold whole decisions
+    dhw_heat_w: Trajectory = ()  # from the pump into the hot-water tank; empty: not planned
+    dhw_run_frac: Trajectory = ()
+    dhw_c: Trajectory = ()  # upper layer at the end of the step
+    heater_w: Trajectory = ()  # heat of the back-up heater, rooms and hot water together
+    buffer_c: Trajectory = ()
+    marginal_per_kwh: Trajectory = ()  # what one more kWh of heat in the rooms is worth
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +181,14 @@ class Diagnostics:
     replay_error_k: float  # largest difference between the solver's rooms and the replayed ones
     passes: int = 1  # solves, each with the power curve at the temperatures found before
     converged: bool = True  # False: bounds were still moving after the last pass, heat was cut
-    power_fit_error_frac: float = 0.0  # largest error of the quadratic power curve of any step
+    power_fit_error_frac: float = 0.0  # largest error of the power curve of any step
+    linearisation_error_frac: float = 0.0  # energy by the map over that of the curves, minus 1
+    canonical_ms: float = 0.0  # from numbers to the solver's matrices
+    refine_ms: float = 0.0
+    refine_status: str = ""  # empty: not asked for
+    refined_gap_frac: float | None = None  # of the refined problem, as its solver proves it
+    relaxed_gap_frac: float | None = None  # refined cost over the fully relaxed bound, minus 1
+    tried: tuple[str, ...] = ()  # solvers in turn, with what they said
 
 
 @dataclass(frozen=True, slots=True)
