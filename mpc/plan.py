@@ -40,6 +40,7 @@ class Comfort:
     below_price_per_kh: float
     above_price_per_kh: float
     mean_price_per_kh: float
+    frost_c: float = 5.0  # below this every other wish is forgotten
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

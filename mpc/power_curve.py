@@ -10,9 +10,11 @@ from mpc.building import Emitter, flow_for_heat
 from mpc.heat_pump import HeatPumpMap, Rated, part_load_gain, rated, source_for
 from mpc.plan import HeatLimits
 
-FIT_FRACS = np.linspace(0.0, 1.0, 9)[1:]  # of the step's largest heat, where the curve is fitted
+SEGMENTS = 3  # of the power curve between the lowest and the largest heat
+NODE_FRACS = np.linspace(0.0, 1.0, SEGMENTS + 1)
+CHECK_FRACS = 0.5 * (NODE_FRACS[:-1] + NODE_FRACS[1:])  # where the fit is furthest from its nodes
 BISECTIONS = 18  # of the largest rated heat: below 0.1 W for any house
-SMALLEST_FIT_W = 100.0  # where no heat is allowed, a curve over this much keeps the numbers finite
+LOWEST_PASSES = 2  # the lowest heat sets the flow temperature, which sets the lowest heat
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,17 +32,31 @@ class Emission:
 
 @dataclass(frozen=True, slots=True)
 class PowerCurve:
-    """P = a q + b q², q in W, b >= 0, for 0 <= q <= heat_max_w; all per step.
+    """Power over heat of a running pump, per step: P = max_i(slope_i q + offset_i).
 
-    `secant` is P(heat_max) / heat_max. `fit_error_frac` is the largest |fit - map| over the steps
-    and the fitted points, as a share of the power at heat_max.
+    For `heat_min_w` <= q <= `heat_max_w`; exact at the nodes if the map is convex there.
+    `slope` and `offset_w` are segments x steps, `chord_*` the line from the lowest to the largest
+    heat, above the curve. `fit_error_frac` is the largest |curve - map| between the nodes, as a
+    share of the power at heat_max.
     """
 
-    a: FloatArray
-    b_per_w: FloatArray
-    secant: FloatArray
+    slope: FloatArray
+    offset_w: FloatArray
+    chord_slope: FloatArray
+    chord_w: FloatArray
+    heat_min_w: FloatArray
     heat_max_w: FloatArray
     fit_error_frac: float
+
+
+@dataclass(frozen=True, slots=True)
+class TankCurve:
+    """Power of the pump while it charges the tank, per step: P = slope q + offset."""
+
+    slope: FloatArray
+    offset_w: FloatArray
+    heat_min_w: FloatArray
+    heat_max_w: FloatArray
 
 
 def emission(
@@ -77,14 +93,15 @@ def power_w(where: Emission, heat_w: FloatArray) -> FloatArray:
     Below its lowest continuous heat the pump cycles there: the flow temperature and COP of that
     heat for a share of the time. So P is a straight line up to that heat and convex above.
     """
-    running_w = np.maximum(heat_w, _lowest_w(where, heat_w))
+    running_w = np.maximum(heat_w, lowest_w(where, heat_w))
     running_c = flow_c(where, running_w)
     load_frac = running_w / where.pump.capacity_w(where.source_c, running_c)
     gain = part_load_gain(where.source_c, running_c, load_frac)
     return heat_w / (gain * where.pump.cop(where.source_c, running_c)) + where.standby_w
 
 
-def _lowest_w(where: Emission, heat_w: FloatArray) -> FloatArray:
+def lowest_w(where: Emission, heat_w: FloatArray) -> FloatArray:
+    """Lowest continuous heat at the flow temperature that `heat_w` needs, per step."""
     full_w = where.pump.capacity_w(where.source_c, flow_c(where, heat_w))
     return where.limits.modulation_min_frac * full_w
 
@@ -109,23 +126,70 @@ def heat_max_w(where: Emission) -> FloatArray:
         low, high = np.where(fits, middle, low), np.where(fits, high, middle)
     if power_max_w is None:
         return low
-    return np.where(low < _lowest_w(where, low), 0.0, low)
+    return np.where(low < lowest_w(where, low), 0.0, low)
 
 
 def power_curve(where: Emission, bound_w: FloatArray) -> PowerCurve:
-    """Least squares of P = a q + b q² (without standby) on the map up to `bound_w`, per step."""
-    span_w = np.maximum(bound_w, SMALLEST_FIT_W)
-    heats = np.outer(FIT_FRACS, span_w)
-    powers = np.stack([power_w(where, heat) for heat in heats]) - where.standby_w
-    s2, s3, s4 = (float(np.sum(FIT_FRACS**k)) for k in (2, 3, 4))
-    m1, m2 = FIT_FRACS @ powers, FIT_FRACS**2 @ powers
-    b = np.maximum((s2 * m2 - s3 * m1) / (s2 * s4 - s3 * s3), 0.0)
-    a = np.maximum((m1 - s3 * b) / s2, 0.0)
-    fitted = np.outer(FIT_FRACS, a) + np.outer(FIT_FRACS**2, b)
+    """The map between lowest and largest heat as lines through SEGMENTS + 1 nodes (no standby)."""
+    least_w = np.minimum(lowest_w(where, bound_w), bound_w)
+    for _ in range(LOWEST_PASSES):
+        least_w = np.minimum(lowest_w(where, least_w), bound_w)
+    span_w = bound_w - least_w
+
+    def power(frac: float) -> FloatArray:
+        return power_w(where, least_w + frac * span_w) - where.standby_w
+
+    nodes = np.stack([power(frac) for frac in NODE_FRACS])
+    some = span_w > 0.0
+    wide = np.where(some, span_w, 1.0)
+    mean = np.where(bound_w > 0.0, nodes[-1] / np.where(bound_w > 0.0, bound_w, 1.0), 0.0)
+    slope = np.where(some, np.diff(nodes, axis=0) * SEGMENTS / wide, mean)
+    slope = np.maximum.accumulate(slope, axis=0)  # a kink the wrong way is ironed out
+    heats = least_w + NODE_FRACS[:-1, None] * span_w
+    values = nodes[0] + np.vstack([np.zeros_like(span_w), np.cumsum(slope[:-1], axis=0)]) * (
+        span_w / SEGMENTS
+    )
+    chord = np.where(some, np.mean(slope, axis=0), mean)
+    fitted = values + slope * (span_w / (2 * SEGMENTS))
+    missed = np.abs(fitted - np.stack([power(frac) for frac in CHECK_FRACS]))
     return PowerCurve(
-        a=a / span_w,
-        b_per_w=b / span_w**2,
-        secant=powers[-1] / span_w,
+        slope=slope,
+        offset_w=values - slope * heats,
+        chord_slope=chord,
+        chord_w=nodes[0] - chord * least_w,
+        heat_min_w=least_w,
         heat_max_w=bound_w,
-        fit_error_frac=float(np.max(np.abs(fitted - powers) / powers[-1])),
+        fit_error_frac=float(np.max(missed / np.maximum(nodes[-1], 1.0))),
+    )
+
+
+def tank_power_w(
+    pump: Rated, heat_w: FloatArray, *, source_c: FloatArray, flow_c: FloatArray
+) -> FloatArray:
+    """Electricity for heat into the tank at this flow temperature, without standby."""
+    load_frac = heat_w / pump.capacity_w(source_c, flow_c)
+    return heat_w / (part_load_gain(source_c, flow_c, load_frac) * pump.cop(source_c, flow_c))
+
+
+def tank_curve(
+    heat_pump: HeatPumpMap, limits: HeatLimits, *, outdoor_c: ArrayLike, flow_c: FloatArray,
+    possible: FloatArray,
+) -> TankCurve:  # fmt: skip
+    """The line through the powers at lowest and full heat; no heat where not `possible` (0/1)."""
+    pump, source_c = rated(heat_pump), source_for(heat_pump, outdoor_c)
+    full_w = pump.capacity_w(source_c, flow_c)
+    least_w = limits.modulation_min_frac * full_w
+    high_w = tank_power_w(pump, full_w, source_c=source_c, flow_c=flow_c)
+    low_w = tank_power_w(pump, np.maximum(least_w, 1.0), source_c=source_c, flow_c=flow_c)
+    most_w = full_w
+    slope = (high_w - low_w) / np.maximum(full_w - least_w, 1.0)
+    if limits.power_max_w is not None:
+        allowed_w = np.asarray(limits.power_max_w)
+        most_w = np.minimum(full_w, least_w + (allowed_w - low_w) / np.maximum(slope, 1e-6))
+        possible = possible * (most_w >= least_w)
+    return TankCurve(
+        slope=slope,
+        offset_w=(low_w - slope * least_w) * possible,
+        heat_min_w=least_w * possible,
+        heat_max_w=most_w * possible,
     )

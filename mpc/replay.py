@@ -8,8 +8,9 @@ from mpc.arrays import FloatArray
 from mpc.building import Discrete, Steady, discretise, drive, simulate, steady_state
 from mpc.estimator import DISTURBANCE_DECAY_S
 from mpc.plan import Plan, PlanRequest, Trajectory
-from mpc.power_curve import Emission, emission, flow_c
+from mpc.power_curve import Emission, emission, flow_c, lowest_w, tank_power_w
 from mpc.power_curve import power_w as power_for
+from mpc.storage import buffer_steps, layers_steps, simulate_layers
 
 HEAT_STEP_W = 0.1  # plans store heat and power in these steps,
 ROOM_DIGITS = 3  # and temperatures to 0.001 K
@@ -35,7 +36,7 @@ class House:
 
     def during_c(self, ends_c: FloatArray) -> FloatArray:
         """Mean of each step's first and last state."""
-        return 0.5 * (np.column_stack([self.start_c, ends_c[:, :-1]]) + ends_c)
+        return _during(self.start_c, ends_c)
 
 
 def house_of(request: PlanRequest) -> House:
@@ -87,16 +88,48 @@ def emission_at(request: PlanRequest, states_c: FloatArray) -> Emission:
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decisions:
+    """What a plan decides for every step; None where the house has no such part. Heat in W."""
+
+    heat_w: FloatArray  # from the pump into emitters or buffer
+    run_frac: FloatArray | None = None  # None: as the heat tells
+    dhw_heat_w: FloatArray | None = None
+    dhw_run_frac: FloatArray | None = None
+    heater_w: FloatArray | None = None  # into emitters or buffer
+    dhw_heater_w: FloatArray | None = None
+    emitted_w: FloatArray | None = None  # out of the buffer
+
+
 def plan_from_heat(request: PlanRequest, house: House, heat_w: FloatArray, *, source: str) -> Plan:
-    """The plan that gives this heat, rounded first and replayed then, so that it holds together.
+    """`plan_from` for heat into the rooms only."""
+    return plan_from(request, house, Decisions(heat_w=heat_w), source=source)
+
+
+def plan_from(request: PlanRequest, house: House, wanted: Decisions, *, source: str) -> Plan:
+    """The plan of these decisions, rounded first and replayed then, so that it holds together.
 
     Cost and discomfort count every step as a whole one.
     """
     horizon, comfort = request.horizon, request.comfort
-    heat = np.round(np.floor(heat_w / HEAT_STEP_W + 1e-6) * HEAT_STEP_W, 1)  # never above a bound
-    states = house.states_c(heat)
+    heat, heater = _stepped(wanted.heat_w), _stepped_or_none(wanted.heater_w, wanted.heat_w)
+    dhw, dhw_heater = (
+        _stepped_or_none(heat_w, wanted.heat_w) for heat_w in (wanted.dhw_heat_w, wanted.dhw_heater_w)
+    )
+    into_w = heat + heater if wanted.emitted_w is None else _stepped(wanted.emitted_w)
+    states = house.states_c(into_w)
     where = emission_at(request, house.during_c(states))
-    power = np.round(power_for(where, heat), 1)
+    run = _run_frac(where, heat) if wanted.run_frac is None else wanted.run_frac
+    power = power_for(where, heat) + request.compressor.circulation_w * run
+    layers_c = _tank_c(request, house, dhw + dhw_heater)
+    dhw_run = np.zeros_like(heat) if wanted.dhw_run_frac is None else wanted.dhw_run_frac
+    if request.hot_water is not None and layers_c is not None:
+        mean_c = _during(np.array(request.hot_water.state_c), layers_c).mean(axis=0)
+        power = power + dhw_power_w(request, where, dhw, dhw_run, mean_c)
+    heated = heater + dhw_heater
+    if request.heater is not None:
+        power = power + heated / request.heater.efficiency_frac
+    power = np.round(power, 1)
     room = tuple(np.round(states[0], ROOM_DIGITS).tolist())
     return Plan(
         made_at=request.made_at,
@@ -105,7 +138,7 @@ def plan_from_heat(request: PlanRequest, house: House, heat_w: FloatArray, *, so
         source=source,
         heat_w=tuple(heat.tolist()),
         power_w=tuple(power.tolist()),
-        flow_c=tuple(np.round(flow_c(where, heat), ROOM_DIGITS).tolist()),
+        flow_c=_kept(flow_c(where, heat)),
         room_c=room,
         price_per_kwh=horizon.price_per_kwh,
         price_known=horizon.price_known,
@@ -114,7 +147,79 @@ def plan_from_heat(request: PlanRequest, house: House, heat_w: FloatArray, *, so
         cost=energy_cost(tuple(power.tolist()), horizon.price_per_kwh, horizon.step_s),
         discomfort_kh=outside_kh(room, (comfort.low_c, comfort.high_c), horizon.step_s),
         outdoor_c=horizon.outdoor_c,
+        run_frac=_kept(run),
+        dhw_heat_w=() if layers_c is None else tuple(dhw.tolist()),
+        dhw_run_frac=() if layers_c is None else _kept(dhw_run),
+        dhw_c=() if layers_c is None else _kept(layers_c[0]),
+        heater_w=() if request.heater is None else tuple(heated.tolist()),
+        buffer_c=_buffer_c(request, house, heat + heater, into_w),
     )
+
+
+def _stepped(heat_w: FloatArray) -> FloatArray:
+    """Rounded down to HEAT_STEP_W: never above a bound."""
+    return np.asarray(np.round(np.floor(heat_w / HEAT_STEP_W + 1e-6) * HEAT_STEP_W, 1))
+
+
+def _stepped_or_none(heat_w: FloatArray | None, like: FloatArray) -> FloatArray:
+    return np.zeros_like(like) if heat_w is None else _stepped(heat_w)
+
+
+def _kept(values: FloatArray) -> Trajectory:
+    return tuple(np.round(values, ROOM_DIGITS).tolist())
+
+
+def _run_frac(where: Emission, heat_w: FloatArray) -> FloatArray:
+    """Share of each step the compressor runs for this mean heat: below its lowest, it cycles."""
+    least_w = np.maximum(lowest_w(where, heat_w), 1.0)
+    return np.asarray(np.minimum(heat_w / least_w, 1.0))
+
+
+def _during(start: FloatArray, ends: FloatArray) -> FloatArray:
+    return np.asarray(0.5 * (np.column_stack([start, ends[:, :-1]]) + ends))
+
+
+def _tank_c(request: PlanRequest, house: House, heat_w: FloatArray) -> FloatArray | None:
+    """Layers of the tank at the end of every step."""
+    water = request.hot_water
+    if water is None:
+        return None
+    step_h = np.full(len(heat_w), request.horizon.step_s / 3600.0)
+    step_h[0] *= house.first_frac
+    drawn = np.array(water.draw_kwh_per_k)
+    drawn[0] *= house.first_frac
+    layers = layers_steps(water.tank, step_h=step_h, draw_kwh_per_k=drawn)
+    return simulate_layers(layers, water.state_c, heat_w)
+
+
+def _buffer_c(
+    request: PlanRequest, house: House, charged_w: FloatArray, emitted_w: FloatArray
+) -> Trajectory:
+    buffer = request.buffer
+    if buffer is None:
+        return ()
+    step_h = np.full(len(charged_w), request.horizon.step_s / 3600.0)
+    step_h[0] *= house.first_frac
+    kept, gain, drive = buffer_steps(buffer, step_h)
+    x, ends = buffer.state_c, []
+    for k, net_w in enumerate(charged_w - emitted_w):
+        x = kept[k] * x + gain[k] * net_w / 1000.0 + drive[k]
+        ends.append(round(float(x), ROOM_DIGITS))
+    return tuple(ends)
+
+
+def dhw_power_w(
+    request: PlanRequest, where: Emission, heat_w: FloatArray, run_frac: FloatArray,
+    mean_c: FloatArray,
+) -> FloatArray:  # fmt: skip
+    """Electricity of charging the tank: running at heat / share for that share of the step."""
+    if request.hot_water is None:
+        return np.zeros_like(heat_w)
+    share = np.maximum(run_frac, 1e-3)
+    flow = mean_c + request.hot_water.tank.approach_k
+    running = tank_power_w(where.pump, heat_w / share, source_c=where.source_c, flow_c=flow)
+    around_w = request.compressor.circulation_w * run_frac
+    return np.asarray(np.where(heat_w > 0.0, running * share, 0.0) + around_w)
 
 
 def energy_cost(power_w: Trajectory, price_per_kwh: Trajectory, step_s: int) -> float:

@@ -1,196 +1,248 @@
-"""PlanRequest in, Solved or NotSolved out: the one place that knows the solver."""
+"""PlanRequest in, Solved or NotSolved out."""
 
-import warnings
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, replace
 
-import cvxpy as cp
 import numpy as np
 
 from mpc.arrays import FloatArray
-from mpc.building import capacities_kwh_per_k, steady_state
+from mpc.checks import broken
+from mpc.numbers import Stage, numbers_of, shape_of, stage_of
 from mpc.plan import Diagnostics, NotSolved, PlanRequest, PlanResult, Solved
-from mpc.power_curve import Emission, PowerCurve, heat_max_w, power_curve, power_w
-from mpc.problem import PlanNumbers, compiled, set_numbers
-from mpc.replay import House, emission_at, house_of, plan_from_heat, steady_at_target
-from mpc.request_check import flaw
-
-SOLVER = "Clarabel"
-MAX_ITERATIONS = 100  # a usual plan takes 15 to 25
-MAX_PASSES = 3  # of solving and drawing the power curve again at the temperatures found
-PASS_POWER_FRAC = (
-    0.02  # of the energy that the temperatures found may change without a further pass
+from mpc.power_curve import (
+    Emission,
+    PowerCurve,
+    TankCurve,
+    emission,
+    heat_max_w,
+    power_curve,
+    power_w,
+    tank_curve,
 )
+from mpc.problem import CompiledProblem, compiled
+from mpc.replay import Decisions, plan_from, steady_at_target
+from mpc.request_check import flaw
+from mpc.solvers import SOLVED, Answer, Matrices, refined, relaxed
+
+MAX_PASSES = 3  # of solving and drawing the power curves again at the temperatures found
+PASS_POWER_FRAC = 0.02  # of the energy that the temperatures found may change without another pass
 PASS_HEAT_FRAC = 0.005  # heat beyond the bound at the temperatures found, of the largest bound
 REPLAY_K = 0.05  # largest room difference between the solver's rooms and the replayed ones
-END_HOURS = 24.0  # the last day of the horizon sets what heat left in the house is worth
-PRICE_SCALE_MIN = 1e-3  # per kWh; keeps the problem finite when electricity is free
-CLARABEL_SETTINGS = {
-    "max_iter": MAX_ITERATIONS,
-    "max_threads": 1,
-    "direct_solve_method": "qdldl",
-}
+NODE_LIMIT = 2_000  # of the refinement's search tree: the same answer on a slow machine
 
 
 @dataclass(frozen=True, slots=True)
-class _Answer:
-    """What one call of the solver said."""
+class Conditions:
+    """The temperatures that heat will meet, and the power curves there; per block."""
 
-    status: str
-    heat_w: FloatArray | None
-    room_c: FloatArray | None
-    objective: float
-    iterations: int
-    solve_ms: float
+    where: Emission
+    curve: PowerCurve
+    tank: TankCurve | None
 
 
 def solve(request: PlanRequest) -> PlanResult:
     """The cheapest comfortable plan, replayed and checked. Never raises for numerical reasons.
 
-    Each pass solves a convex quadratic problem whose power curve holds at assumed room and floor
-    temperatures; then these are replaced by the ones found, until that changes little or
-    MAX_PASSES is reached. The plan's powers and costs always come from the map.
+    Each pass solves the relaxed problem, whose power curves hold at assumed temperatures of rooms,
+    emitters and tank; then these are replaced by the ones found, until that changes little. The
+    refinement decides the first hours whole, with the last curves. The plan's powers and costs
+    always come from the map.
     """
     wrong = flaw(request)
     if wrong is not None:
         return NotSolved(f"unusable request: {wrong}", None)
-    house = house_of(request)
-    where = emission_at(request, steady_at_target(request, house).state_c)
-    bound_w = heat_max_w(where)
-    answers: list[_Answer] = []
+    stage = stage_of(request)
+    ready = compiled(shape_of(stage))
+    met = first_conditions(stage)
+    said: list[str] = []
+    answers: list[Answer] = []
+    converged = False
     while True:
-        curve = power_curve(where, bound_w)
-        answer = _ask(plan_numbers(request, house, curve))
+        problem = ready.matrices(numbers_of(stage, met.curve, met.tank))
+        answer, tried = relaxed(problem, request.search.solvers)
+        said += tried
         answers.append(answer)
-        if answer.heat_w is None or answer.room_c is None:
-            diagnostics = _diagnostics(answers, curve, replay_error_k=np.inf, converged=False)
-            return NotSolved(f"the solver ended with {answer.status}", diagnostics)
-        heat = np.clip(answer.heat_w, 0.0, bound_w)
-        ends = house.states_c(heat)
-        assumed, where = where, emission_at(request, house.during_c(ends))
-        bound_w = heat_max_w(where)
-        converged = _agrees(assumed, where, heat, bound_w)
+        if answer.x is None or answer.status != SOLVED:
+            return NotSolved(
+                f"the solver ended with {answer.status}", _diagnostics(answers, tried=tuple(said))
+            )
         if converged or len(answers) == MAX_PASSES:
             break
-    error_k = float(np.max(np.abs(ends[0] - answer.room_c)))
-    diagnostics = _diagnostics(answers, curve, replay_error_k=error_k, converged=converged)
-    if not error_k <= REPLAY_K:
-        return NotSolved(f"the replayed rooms differ by {error_k:.3f} K", diagnostics)
-    plan = plan_from_heat(request, house, np.minimum(heat, bound_w), source="mpc")
-    return Solved(plan, diagnostics)
+        found = conditions_found(stage, ready, answer.x)
+        heat_w = 1000.0 * ready.values("heat_kw", answer.x)
+        if _agrees(met, found, heat_w):
+            break
+        met = found
+    whole = refine(request, ready, problem, answer) if request.search.refine else None
+    return _accepted(stage, ready, met, _Found(tuple(answers), whole, tuple(said)))
 
 
-def _agrees(assumed: Emission, found: Emission, heat_w: FloatArray, bound_w: FloatArray) -> bool:
-    """Do power and bounds at the states this heat leads to agree with those it was planned with?"""
-    planned_w = power_w(assumed, heat_w) - assumed.standby_w
-    found_w = power_w(found, heat_w) - found.standby_w
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """All that the solvers said of one request."""
+
+    relaxed: tuple[Answer, ...]
+    whole: Answer | None
+    said: tuple[str, ...]
+
+
+def refine(
+    request: PlanRequest, ready: CompiledProblem, problem: Matrices, bound: Answer
+) -> Answer:
+    """The first hours decided whole; `bound` is the relaxed answer to the same numbers."""
+    search = request.search
+    return refined(
+        problem,
+        ready.whole,
+        gap_frac=search.gap_frac,
+        time_limit_s=search.time_limit_s,
+        node_limit=NODE_LIMIT,
+    )
+
+
+def _accepted(
+    stage: Stage, ready: CompiledProblem, met: Conditions, found: _Found
+) -> PlanResult:
+    """The refined answer if there is one and it survives the replay, else the relaxed one."""
+    last = found.relaxed[-1]
+    reason = "nothing to replay"
+    for answer in (found.whole, last):
+        if answer is None or answer.x is None:
+            continue
+        whole_steps = ready.symbols.shape.whole if answer is found.whole else 0
+        wanted = decisions(stage, ready, answer.x)
+        source = "mpc" if whole_steps else "mpc-relaxed"
+        plan = plan_from(stage.request, stage.house, wanted, source=source)
+        plan = replace(plan, refined_steps=whole_steps)
+        rooms = ready.values("state_c", answer.x)[0]
+        error_k = float(np.max(np.abs(stage.blocks.at_end(np.array(plan.room_c)) - rooms)))
+        diagnostics = _diagnostics(
+            list(found.relaxed), whole=found.whole, tried=found.said,
+            replay_error_k=error_k, fit_error_frac=met.curve.fit_error_frac,
+        )  # fmt: skip
+        faults = broken(stage.request, plan)
+        if error_k <= REPLAY_K and not faults:
+            return Solved(plan, diagnostics)
+        reason = "; ".join(faults) or f"the replayed rooms differ by {error_k:.3f} K"
+    return NotSolved(reason, diagnostics)
+
+
+def decisions(stage: Stage, ready: CompiledProblem, x: FloatArray) -> Decisions:
+    """What a solution decides, for every step."""
+    shape = ready.symbols.shape
+
+    def spread(name: str, present: bool = True, scale: float = 1000.0) -> FloatArray | None:
+        if not present:
+            return None
+        return stage.blocks.spread(np.maximum(ready.values(name, x), 0.0) * scale)
+
+    heat_w, run = spread("heat_kw"), spread("run", scale=1.0)
+    if heat_w is None or run is None:
+        raise KeyError("heat_kw")
+    return Decisions(
+        heat_w=heat_w,
+        run_frac=np.minimum(run, 1.0),
+        dhw_heat_w=spread("dhw_kw", shape.hot_water),
+        dhw_run_frac=spread("dhw_run", shape.hot_water, 1.0),
+        heater_w=spread("heater_kw", shape.heater_space),
+        dhw_heater_w=spread("dhw_heater_kw", shape.heater_hot_water),
+        emitted_w=spread("emitted_kw", shape.buffer),
+    )
+
+
+def first_conditions(stage: Stage) -> Conditions:
+    """Around the earlier plan if there is one, else a house at its target and a half-warm tank."""
+    request, blocks = stage.request, stage.blocks
+    around, water = request.around, request.hot_water
+    if around is not None:
+        states = np.stack([blocks.mean(row) for row in around.state_c])
+    else:
+        steady = steady_at_target(request, stage.house).state_c
+        states = np.stack([blocks.mean(row) for row in steady])
+    tank_c = None
+    if water is not None:
+        known = around.tank_c if around is not None else None
+        middle = 0.5 * (np.array(water.low_c) + np.array(water.high_c))
+        tank_c = blocks.mean(middle if known is None else known)
+    return conditions_at(stage, states, tank_c)
+
+
+def conditions_found(stage: Stage, ready: CompiledProblem, x: FloatArray) -> Conditions:
+    """The conditions at the temperatures of a solution."""
+    ends = ready.values("state_c", x)
+    states = stage.house.during_c(ends)
+    tank_c = None
+    if stage.request.hot_water is not None:
+        layers = ready.values("tank_c", x)
+        start = np.array(stage.request.hot_water.state_c)
+        tank_c = (0.5 * (np.column_stack([start, layers[:, :-1]]) + layers)).mean(axis=0)
+    return conditions_at(stage, states, tank_c)
+
+
+def conditions_at(stage: Stage, states_c: FloatArray, tank_c: FloatArray | None) -> Conditions:
+    """Power curves where house and tank have these temperatures (states x blocks, blocks)."""
+    request, blocks = stage.request, stage.blocks
+    limits = request.limits
+    if limits.power_max_w is not None:
+        lowest = blocks.lowest(limits.power_max_w) - request.compressor.circulation_w
+        limits = replace(limits, power_max_w=tuple(lowest.tolist()))
+    where = emission(
+        heat_pump=request.heat_pump,
+        emitter=request.emitter,
+        limits=limits,
+        outdoor_c=stage.outdoor_c,
+        room_c=states_c[0],
+        floor_c=states_c[2] if len(states_c) > 2 else None,
+    )
+    curve = power_curve(where, heat_max_w(where))
+    water = request.hot_water
+    if water is None or tank_c is None:
+        return Conditions(where, curve, None)
+    tank = tank_curve(
+        request.heat_pump,
+        limits,
+        outdoor_c=stage.outdoor_c,
+        flow_c=tank_c + water.tank.approach_k,
+        possible=(tank_c <= water.pump_max_c).astype(np.float64),
+    )
+    return Conditions(where, curve, tank)
+
+
+def _agrees(assumed: Conditions, found: Conditions, heat_w: FloatArray) -> bool:
+    """Do power and bounds at the temperatures this heat leads to agree with the assumed ones?"""
+    planned_w = power_w(assumed.where, heat_w) - assumed.where.standby_w
+    found_w = power_w(found.where, heat_w) - found.where.standby_w
     missed_w = float(np.sum(np.abs(planned_w - found_w)))
+    bound_w = found.curve.heat_max_w
     excess_w = float(np.max(heat_w - bound_w))
     return missed_w <= PASS_POWER_FRAC * float(np.sum(found_w)) and (
         excess_w <= PASS_HEAT_FRAC * float(np.max(bound_w))
     )
 
 
-def plan_numbers(request: PlanRequest, house: House, curve: PowerCurve) -> PlanNumbers:
-    """The request in the units of the problem: kW, hours, and costs over the mean price.
-
-    At a negative price the convex P would be rewarded for waste; there the price is put on the
-    secant of the curve, the convex envelope of price * P.
-    """
-    horizon, comfort = request.horizon, request.comfort
-    hours = horizon.step_s / 3600.0
-    paid_h = np.full(len(horizon.price_per_kwh), hours)
-    paid_h[0] *= house.first_frac
-    price = np.array(horizon.price_per_kwh)
-    scale = max(float(np.mean(np.abs(price))), PRICE_SCALE_MIN)
-    slope = np.where(price >= 0.0, curve.a, curve.secant)
-    bend_per_kw = np.where(price >= 0.0, curve.b_per_w * 1000.0, 0.0)
-    stored_kwh, worth_per_kwh = _end_of_horizon(request, house, curve)
-    return PlanNumbers(
-        a=house.step.a,
-        b_heat_k_per_kw=house.step.b_heat * 1000.0,
-        b_first_k_per_kw=house.first.b_heat * 1000.0,
-        drive_k=house.drive_k,
-        linear_cost_per_kw=paid_h * price * slope / scale,
-        root_cost_per_kw=np.sqrt(paid_h * np.maximum(price, 0.0) * bend_per_kw / scale),
-        heat_max_kw=curve.heat_max_w / 1000.0,
-        low_c=np.array(comfort.low_c),
-        high_c=np.array(comfort.high_c),
-        below_cost_per_k=comfort.below_price_per_kh * hours / scale,
-        above_cost_per_k=comfort.above_price_per_kh * hours / scale,
-        target_sum_k=float(np.sum(comfort.target_c)) - comfort.balance_kh / hours,
-        mean_cost_per_k=comfort.mean_price_per_kh * hours / scale,
-        stored_kwh_per_k=capacities_kwh_per_k(request.building),
-        stored_target_kwh=stored_kwh,
-        stored_cost_per_kwh=worth_per_kwh / scale,
-    )
-
-
-def _end_of_horizon(request: PlanRequest, house: House, curve: PowerCurve) -> tuple[float, float]:
-    """Heat that should be left in the house (kWh above 0 °C) and the price of a missing kWh.
-
-    Left: the house at rest at the last target in the mean weather of the last day. Price: what one
-    more kWh of heat cost on that day at the heat this takes.
-    """
-    horizon = request.horizon
-    last = slice(-max(1, round(END_HOURS * 3600.0 / horizon.step_s)), None)
-    rest = steady_state(
-        request.building,
-        room_c=request.comfort.target_c[-1],
-        outdoor_c=float(np.mean(horizon.outdoor_c[last])),
-        ghi_w_per_m2=float(np.mean(horizon.ghi_w_per_m2[last])),
-        gain_w=float(np.mean(house.gain_w[last])),
-    )
-    heat_w = np.clip(rest.heat_w[0], 0.0, curve.heat_max_w[last])
-    marginal = curve.a[last] + 2.0 * curve.b_per_w[last] * heat_w
-    price = np.maximum(np.array(horizon.price_per_kwh[last]), 0.0)
-    stored_kwh = float(capacities_kwh_per_k(request.building) @ rest.state_c[:, 0])
-    return stored_kwh, float(np.mean(price * marginal))
-
-
-def _ask(numbers: PlanNumbers) -> _Answer:
-    """One solve. Only an optimum counts; an inaccurate one must still survive the replay."""
-    values = [np.asarray(getattr(numbers, field.name)) for field in fields(numbers)]
-    if not all(np.isfinite(value).all() for value in values):
-        return _Answer("numbers out of range", None, None, np.nan, 0, 0.0)
-    states, steps = numbers.drive_k.shape
-    ready = compiled(states, steps)
-    set_numbers(ready, numbers)
-    problem, symbols = ready.problem, ready.symbols
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # cvxpy warns of what the status says already
-            problem.solve(
-                solver=cp.CLARABEL, warm_start=False, enforce_dpp=True, **CLARABEL_SETTINGS
-            )
-    except cp.error.SolverError as error:
-        return _Answer(f"solver error: {error}", None, None, np.nan, 0, 0.0)
-    status = str(problem.status)
-    stats = problem.solver_stats
-    heat, room = None, None
-    if status in (cp.OPTIMAL, cp.OPTIMAL_INACCURATE):
-        heat = np.asarray(symbols.heat_kw.value, dtype=np.float64) * 1000.0
-        room = np.asarray(symbols.state_c.value[0], dtype=np.float64)
-    return _Answer(
-        status=status,
-        heat_w=heat,
-        room_c=room,
-        objective=float(problem.value) if problem.value is not None else np.nan,
-        iterations=int(stats.num_iters or 0),
-        solve_ms=float(stats.solve_time or 0.0) * 1000.0,
-    )
-
-
 def _diagnostics(
-    answers: list[_Answer], curve: PowerCurve, *, replay_error_k: float, converged: bool
+    answers: list[Answer],
+    *,
+    tried: tuple[str, ...],
+    whole: Answer | None = None,
+    replay_error_k: float = np.inf,
+    fit_error_frac: float = 0.0,
 ) -> Diagnostics:
+    last = answers[-1]
+    gap = None
+    if whole is not None and whole.x is not None:
+        gap = (whole.cost - last.cost) / max(abs(last.cost), 1e-9)
     return Diagnostics(
-        solver=SOLVER,
-        status=answers[-1].status,
+        solver=last.solver,
+        status=last.status,
         iterations=sum(answer.iterations for answer in answers),
         solve_ms=sum(answer.solve_ms for answer in answers),
-        objective=answers[-1].objective,
+        objective=last.cost,
         replay_error_k=replay_error_k,
         passes=len(answers),
-        converged=converged,
-        power_fit_error_frac=curve.fit_error_frac,
+        power_fit_error_frac=fit_error_frac,
+        refine_ms=0.0 if whole is None else whole.solve_ms,
+        refine_status="" if whole is None else whole.status,
+        refined_gap_frac=None if whole is None or whole.x is None else whole.gap_frac,
+        relaxed_gap_frac=gap,
+        tried=tried,
     )

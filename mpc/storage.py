@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+from scipy.linalg import expm
+
 from mpc.arrays import FloatArray
 
 WATER_KWH_PER_L_K = 4186.0 / 3.6e6
@@ -30,6 +33,7 @@ class HotWater:
     low_c: tuple[float, ...]  # soft lower bound of the upper layer
     high_c: tuple[float, ...]  # upper bound of the mean of the layers
     below_price_per_kh: float
+    pump_max_c: float = 55.0  # the hottest the heat pump makes the tank; beyond it the heater
     sanitise_c: float | None = None  # both layers must have been this hot once ...
     sanitise_steps: tuple[int, int] | None = None  # ... at the end of a step in this range
 
@@ -48,8 +52,53 @@ class Buffer:
 
 @dataclass(frozen=True, slots=True)
 class Layers:
-    """One exact step of the two layers: x' = a x + b q + d; x in °C (upper, lower), q in kW."""
+    """Exact steps of the two layers: x' = a x + b q + d; x in °C (upper, lower), q in kW."""
 
-    a: FloatArray  # 2 x 2
-    b: FloatArray  # 2
-    d: FloatArray  # 2
+    a: FloatArray  # steps x 2 x 2
+    b: FloatArray  # steps x 2
+    d: FloatArray  # steps x 2
+
+
+def layers_steps(tank: Tank, *, step_h: FloatArray, draw_kwh_per_k: FloatArray) -> Layers:
+    """The exact steps of the two layers for heat, draw and surroundings constant over each.
+
+    C dTu/dt = w (Tl - Tu) - k (Tu - Tl) - L/2 (Tu - Tr) + f q
+    C dTl/dt = w (Tc - Tl) + k (Tu - Tl) - L/2 (Tl - Tr) + (1 - f) q
+    with C = `volume_l`/2 of water, w the drawn capacity flow, k `layers_w_per_k`, L `loss_w_per_k`,
+    f `heat_to_upper_frac`, Tc cold water, Tr the room. That warm water rises at once is left out:
+    heat reaches both layers by `f`, as from a coil or a loading pump. Shapes: steps in both.
+    """
+    step_h, drawn = np.broadcast_arrays(step_h, draw_kwh_per_k)
+    flow = drawn / step_h  # kW/K
+    per_kwh = 2.0 / (tank.volume_l * WATER_KWH_PER_L_K)
+    mixing, loss = tank.layers_w_per_k / 1000.0, tank.loss_w_per_k / 2000.0
+    rates = np.zeros((len(flow), 4, 4))  # states upper, lower; inputs heat, one
+    rates[:, 0, 0] = -(flow + mixing + loss)
+    rates[:, 0, 1] = flow + mixing
+    rates[:, 1, 0] = mixing
+    rates[:, 1, 1] = -(flow + mixing + loss)
+    rates[:, 0, 2] = tank.heat_to_upper_frac
+    rates[:, 1, 2] = 1.0 - tank.heat_to_upper_frac
+    rates[:, 0, 3] = loss * tank.room_c
+    rates[:, 1, 3] = loss * tank.room_c + flow * tank.cold_c
+    exact = expm(rates * per_kwh * step_h[:, None, None])
+    return Layers(exact[:, :2, :2], exact[:, :2, 2], exact[:, :2, 3])
+
+
+def simulate_layers(layers: Layers, start_c: tuple[float, float], heat_w: FloatArray) -> FloatArray:
+    """Upper and lower temperature at the end of every step (2 x steps)."""
+    ends = np.empty((2, len(heat_w)))
+    x = np.array(start_c)
+    for k, kw in enumerate(heat_w / 1000.0):
+        x = layers.a[k] @ x + layers.b[k] * kw + layers.d[k]
+        ends[:, k] = x
+    return ends
+
+
+def buffer_steps(buffer: Buffer, step_h: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """a, b, d of x' = a x + b (q_in - q_out) + d for each step; well mixed, in °C and kW."""
+    loss = buffer.loss_w_per_k / 1000.0
+    if loss <= 0.0:
+        return np.ones_like(step_h), step_h / buffer.kwh_per_k, np.zeros_like(step_h)
+    kept = np.exp(-loss * step_h / buffer.kwh_per_k)
+    return kept, (1.0 - kept) / loss, (1.0 - kept) * buffer.room_c

@@ -1,0 +1,89 @@
+"""Does a plan keep what must be kept? Asked of every plan before anybody follows it."""
+
+import math
+
+import numpy as np
+
+from mpc.arrays import FloatArray
+from mpc.plan import Plan, PlanRequest
+
+HEAT_SLACK_FRAC = 0.03  # of the largest heat: the bound moves with the temperatures found
+POWER_SLACK_FRAC = 0.03  # of a power limit, for the same reason
+SHARE_SLACK = 1e-3
+
+
+def broken(request: PlanRequest, plan: Plan) -> tuple[str, ...]:
+    """The hard constraints that the replayed plan breaks, in words; empty when it keeps them all.
+
+    Capacity and flow limit at the temperatures of the replay, power limit, one thing at a time, the
+    heater's size, minimum run and off times and starts of the refined steps, the tank's limit.
+    Comfort is a wish and not asked for here.
+    """
+    if not all(map(math.isfinite, (*plan.heat_w, *plan.power_w, *plan.room_c, *plan.dhw_c))):
+        return ("the plan is not finite",)
+    return (*_power(request, plan), *_machine(request, plan), *_times(request, plan))
+
+
+def _power(request: PlanRequest, plan: Plan) -> tuple[str, ...]:
+    limit = request.limits.power_max_w
+    if limit is None:
+        return ()
+    standby_w = request.heat_pump.standby_w
+    drawn = np.array(plan.power_w) - standby_w
+    allowed = np.array(limit) * (1.0 + POWER_SLACK_FRAC) + standby_w
+    over = drawn - allowed
+    if float(over.max()) <= 0.0:
+        return ()
+    step = int(np.argmax(over))
+    return (f"step {step} draws {drawn[step]:.0f} W where {limit[step]:.0f} W are allowed",)
+
+
+def _machine(request: PlanRequest, plan: Plan) -> tuple[str, ...]:
+    faults = []
+    run, dhw = np.array(plan.run_frac), _or_zero(plan.dhw_run_frac, plan)
+    if float((run + dhw).max()) > 1.0 + SHARE_SLACK:
+        faults.append("rooms and hot water at the same time")
+    heater = request.heater
+    if heater is not None:
+        most_w = heater.stage_w * heater.stages * heater.efficiency_frac
+        if max(plan.heater_w) > most_w * (1.0 + SHARE_SLACK) + 1.0:
+            faults.append(f"more than {most_w:.0f} W from the back-up heater")
+    flow_max_c = request.limits.flow_max_c
+    if max(plan.flow_c) > flow_max_c + HEAT_SLACK_FRAC * (flow_max_c - min(plan.room_c)):
+        faults.append(f"flow of {max(plan.flow_c):.1f} °C over the limit of {flow_max_c:g} °C")
+    return tuple(faults)
+
+
+def _or_zero(values: tuple[float, ...], plan: Plan) -> FloatArray:
+    return np.array(values) if values else np.zeros(len(plan.heat_w))
+
+
+def _times(request: PlanRequest, plan: Plan) -> tuple[str, ...]:
+    """Minimum times and starts among the refined steps, with the machine's past before them."""
+    machine, whole = request.compressor, plan.refined_steps
+    if whole == 0:
+        return ()
+    busy = np.round(np.array(plan.run_frac) + _or_zero(plan.dhw_run_frac, plan))[:whole]
+    faults: list[str] = []
+    step_s = request.horizon.step_s
+    held_s = machine.since_s if machine.running is not None else math.inf
+    was = bool(machine.running)
+    started = 0
+    for step, on in enumerate(busy > 0.5):
+        if on != was:
+            least_s = machine.minimum_run_s if was else machine.minimum_off_s
+            if held_s < least_s - 1e-6:
+                what = "run" if was else "rest"
+                faults.append(f"step {step} ends a {what} after {held_s:.0f} s of {least_s:.0f} s")
+            started += int(on)
+            held_s = 0.0
+        was = bool(on)
+        held_s += step_s
+    if machine.starts_left is not None and machine.starts_per_day is not None:
+        day_ends_at = machine.day_ends_at
+        within = day_ends_at is None or (
+            (day_ends_at - request.horizon.starts_at).total_seconds() >= whole * step_s
+        )
+        if within and started > machine.starts_left:
+            faults.append(f"{started} starts where {machine.starts_left} are left today")
+    return tuple(faults)

@@ -1,0 +1,316 @@
+"""From a request to the shape of its problem and the value of every parameter."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mpc.arrays import FloatArray
+from mpc.blocks import Blocks, blocks_of
+from mpc.building import capacities_kwh_per_k, steady_state
+from mpc.numbers_bill import peak_numbers, peak_shapes, site_numbers
+from mpc.numbers_machine import compressor_numbers, compressor_shape, whole_blocks
+from mpc.plan import PlanRequest
+from mpc.power_curve import SEGMENTS, PowerCurve, TankCurve
+from mpc.problem import Numbers
+from mpc.replay import House, house_of
+from mpc.storage import WATER_KWH_PER_L_K, Layers, buffer_steps, layers_steps
+from mpc.symbols import Shape
+
+END_HOURS = 24.0  # the last day of the horizon sets what heat left in the house is worth
+PRICE_SCALE_MIN = 1e-3  # per kWh; keeps the problem finite when electricity is free
+FROST_PRICE_FACTOR = 20.0  # frost over a cold room: above every other price
+RESERVE_PRICE_FACTOR = 1.0  # a missing kW of reserve for an hour, over a kelvin-hour below the band
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A request over its blocks: the house, the tank and the buffer in whole blocks."""
+
+    request: PlanRequest
+    blocks: Blocks
+    house: House
+    hours: FloatArray  # what is left of each block, in hours
+    price_per_kwh: FloatArray  # mean import price
+    scale: float  # currency per unit of cost
+    a: FloatArray  # blocks x states x states
+    b_per_w: FloatArray  # states x blocks
+    drive_k: FloatArray  # states x blocks
+    layers: Layers | None
+
+    @property
+    def outdoor_c(self) -> FloatArray:
+        """Mean outdoor temperature of each block."""
+        return self.blocks.mean(self.request.horizon.outdoor_c)
+
+
+def stage_of(request: PlanRequest) -> Stage:
+    """Everything that does not depend on the power curves."""
+    horizon, house = request.horizon, house_of(request)
+    steps = len(horizon.outdoor_c)
+    blocks = blocks_of(
+        horizon.starts_at, step_s=horizon.step_s, steps=steps, fine_s=request.search.fine_s
+    )
+    left = np.ones(steps)
+    left[0] = house.first_frac
+    hours = blocks.total(left) * horizon.step_s / 3600.0
+    price = blocks.mean(horizon.price_per_kwh)
+    a, b, drive = _joined(house, blocks)
+    layers = None
+    if request.hot_water is not None:
+        drawn = blocks.total(np.array(request.hot_water.draw_kwh_per_k) * left)
+        layers = layers_steps(request.hot_water.tank, step_h=hours, draw_kwh_per_k=drawn)
+    scale = max(float(np.mean(np.abs(price))), PRICE_SCALE_MIN)
+    return Stage(request, blocks, house, hours, price, scale, a, b, drive, layers)
+
+
+def _joined(house: House, blocks: Blocks) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Steps composed to blocks exactly: A^L, sum A^j b and sum A^(L-1-j) d_j."""
+    n = len(house.start_c)
+    a = np.empty((len(blocks), n, n))
+    b = np.empty((n, len(blocks)))
+    drive = np.empty((n, len(blocks)))
+    powers: dict[int, tuple[FloatArray, FloatArray]] = {}
+    for k, (first, length) in enumerate(zip(blocks.first, blocks.length, strict=True)):
+        if length not in powers:
+            powers[length] = _powers(house.step.a, house.step.b_heat, int(length))
+        a[k], b[:, k] = powers[length]
+        x = np.zeros(n)
+        for step in range(first, first + length):
+            x = house.step.a @ x + house.drive_k[:, step]
+        drive[:, k] = x
+    b[:, 0] = house.first.b_heat if blocks.length[0] == 1 else b[:, 0]
+    return a, b, drive
+
+
+def _powers(a: FloatArray, b: FloatArray, length: int) -> tuple[FloatArray, FloatArray]:
+    both, pushed = np.eye(len(a)), np.zeros(len(a))
+    for _ in range(length):
+        pushed = a @ pushed + b
+        both = a @ both
+    return both, pushed
+
+
+def shape_of(stage: Stage) -> Shape:
+    """The structure of the request's problem."""
+    request, blocks = stage.request, stage.blocks
+    heater = request.heater
+    machine = compressor_shape(stage.request)
+    return Shape(
+        states=len(stage.house.start_c),
+        rooms=(0,),
+        blocks=len(blocks),
+        fine=blocks.fine,
+        segments=SEGMENTS,
+        whole=whole_blocks(request, blocks),
+        run_blocks=machine.run_blocks,
+        off_blocks=machine.off_blocks,
+        dwell_blocks=machine.dwell_blocks,
+        starts_limited=request.compressor.starts_per_day is not None,
+        power_limited=request.limits.power_max_w is not None,
+        hot_water=request.hot_water is not None,
+        heater_space=heater is not None and heater.for_space,
+        heater_hot_water=heater is not None
+        and heater.for_hot_water
+        and request.hot_water is not None,
+        heater_stages=0 if heater is None else heater.stages,
+        buffer=request.buffer is not None,
+        site=request.site is not None,
+        reserve=request.reserve is not None,
+        peaks=() if request.site is None else peak_shapes(request.site.peaks, stage.request),
+    )
+
+
+def numbers_of(stage: Stage, curve: PowerCurve, tank: TankCurve | None) -> Numbers:
+    """The value of every parameter, in kW, hours and costs over the mean price."""
+    numbers = {
+        **_house_numbers(stage),
+        **_comfort_numbers(stage, curve),
+        **_end_numbers(stage, curve, tank),
+        **compressor_numbers(stage.request, stage.blocks),
+        **_curve_numbers(stage.request, curve),
+        **site_numbers(stage.request, stage.blocks, stage.hours / stage.scale),
+    }
+    if tank is not None:
+        numbers |= _tank_numbers(stage, tank)
+    if stage.request.buffer is not None:
+        numbers |= _buffer_numbers(stage)
+    if stage.request.site is not None:
+        for i, charge in enumerate(stage.request.site.peaks):
+            found = peak_numbers(charge, stage.request, stage.blocks, stage.scale)
+            numbers |= {f"peak{i}_{name}": value for name, value in found.items()}
+    return numbers
+
+
+def _house_numbers(stage: Stage) -> Numbers:
+    n = len(stage.house.start_c)
+    return {
+        "a": stage.a[1:].reshape(-1, n * n).T,
+        "b": stage.b_per_w * 1000.0,
+        "drive_k": stage.drive_k,
+        "hours": stage.hours,
+    }
+
+
+def _comfort_numbers(stage: Stage, curve: PowerCurve) -> dict[str, FloatArray]:
+    comfort, blocks, per_hour = stage.request.comfort, stage.blocks, stage.hours / stage.scale
+    drop_k, rise_k = _reserved_k(stage, curve)
+    below = comfort.below_price_per_kh * per_hour
+    step_h = stage.request.horizon.step_s / 3600.0
+    return {
+        "low_c": blocks.highest(comfort.low_c) + drop_k,
+        "high_c": blocks.lowest(comfort.high_c) - rise_k,
+        "below_cost": below,
+        "above_cost": comfort.above_price_per_kh * per_hour,
+        "frost_c": np.array(comfort.frost_c),
+        "frost_cost": FROST_PRICE_FACTOR * below,
+        "target_kh": np.array(float(np.sum(comfort.target_c)) * step_h - comfort.balance_kh)
+        - (1.0 - stage.house.first_frac) * step_h * comfort.target_c[0],
+        "mean_cost_per_kh": np.array(comfort.mean_price_per_kh / stage.scale),
+        "reserve_cost": RESERVE_PRICE_FACTOR * below,
+    }
+
+
+def _reserved_k(stage: Stage, curve: PowerCurve) -> tuple[FloatArray, FloatArray]:
+    """What the room would lose or gain if the reserve were called for its whole time.
+
+    Response of the room to a watt from now on times the heat that goes missing: reserved power
+    times heat over power of the pump at its largest heat.
+    """
+    reserve, blocks = stage.request.reserve, stage.blocks
+    if reserve is None:
+        return np.zeros(len(blocks)), np.zeros(len(blocks))
+    steps = max(1, round(reserve.sustain_s / stage.request.horizon.step_s))
+    _, pushed = _powers(stage.house.step.a, stage.house.step.b_heat, steps)
+    power_w = curve.chord_slope * curve.heat_max_w + curve.chord_w
+    cop = curve.heat_max_w / np.maximum(power_w, 1.0)
+    response = max(float(pushed[0]), 0.0) * cop
+    return response * blocks.highest(reserve.up_w), response * blocks.highest(reserve.down_w)
+
+
+def _end_numbers(stage: Stage, curve: PowerCurve, tank: TankCurve | None) -> dict[str, FloatArray]:
+    """Heat that should be left and the price of a missing kWh.
+
+    Left: the house at rest at the last target in the mean weather of the last day. Price: what one
+    more kWh of heat cost on that day at the heat this takes. The tank: half way between its bounds.
+    """
+    request, house, horizon = stage.request, stage.house, stage.request.horizon
+    last = slice(-max(1, round(END_HOURS * 3600.0 / horizon.step_s)), None)
+    rest = steady_state(
+        request.building,
+        room_c=request.comfort.target_c[-1],
+        outdoor_c=float(np.mean(horizon.outdoor_c[last])),
+        ghi_w_per_m2=float(np.mean(horizon.ghi_w_per_m2[last])),
+        gain_w=float(np.mean(house.gain_w[last])),
+    )
+    days = np.cumsum(stage.hours[::-1])[::-1] <= END_HOURS + 1e-9
+    days[-1] = True
+    heat_w = np.clip(rest.heat_w[0], 0.0, curve.heat_max_w[days])
+    price = np.maximum(stage.price_per_kwh[days], 0.0)
+    cost = float(np.mean(price * _marginal(curve, days, heat_w)))
+    capacities = capacities_kwh_per_k(request.building)
+    target_kwh = float(capacities @ rest.state_c[:, 0])
+    numbers = {"stored_kwh_per_k": capacities, "stored_cost_per_kwh": np.array(cost / stage.scale)}
+    if request.buffer is not None:
+        target_kwh += request.buffer.kwh_per_k * 0.5 * (request.buffer.low_c + request.buffer.high_c)
+        numbers["buffer_kwh_per_k"] = np.array(request.buffer.kwh_per_k)
+    numbers["stored_target_kwh"] = np.array(target_kwh)
+    if tank is not None and request.hot_water is not None:
+        water = request.hot_water
+        half_kwh_per_k = water.tank.volume_l * WATER_KWH_PER_L_K / 2.0
+        middle_c = 0.5 * (water.low_c[-1] + water.high_c[-1])
+        numbers["tank_kwh_per_k"] = np.array(half_kwh_per_k)
+        numbers["tank_target_kwh"] = np.array(2.0 * half_kwh_per_k * middle_c)
+        power_w = tank.slope * tank.heat_max_w + tank.offset_w
+        per_heat = power_w[days] / np.maximum(tank.heat_max_w[days], 1.0)
+        numbers["tank_stored_cost_per_kwh"] = np.array(float(np.mean(price * per_heat)) / stage.scale)
+    return numbers
+
+
+def _marginal(curve: PowerCurve, where: FloatArray, heat_w: FloatArray) -> FloatArray:
+    """Slope of the power curve at this heat; below the lowest heat that of cycling there."""
+    slope, offset = curve.slope[:, where], curve.offset_w[:, where]
+    active = np.argmax(slope * heat_w + offset, axis=0)
+    running = np.take_along_axis(slope, active[None, :], axis=0)[0]
+    least_w = curve.heat_min_w[where]
+    cycling = slope[0] + offset[0] / np.maximum(least_w, 1.0)
+    return np.where(heat_w < least_w, cycling, running)
+
+
+def _curve_numbers(request: PlanRequest, curve: PowerCurve) -> dict[str, FloatArray]:
+    around_kw = request.compressor.circulation_w / 1000.0
+    return {
+        "power_slope": curve.slope,
+        "power_offset_kw": curve.offset_w / 1000.0 + around_kw,
+        "chord_slope": curve.chord_slope,
+        "chord_kw": curve.chord_w / 1000.0 + around_kw,
+        "heat_min_kw": curve.heat_min_w / 1000.0,
+        "heat_max_kw": curve.heat_max_w / 1000.0,
+    }
+
+
+def _tank_numbers(stage: Stage, curve: TankCurve) -> dict[str, FloatArray]:
+    water, layers, blocks = stage.request.hot_water, stage.layers, stage.blocks
+    if water is None or layers is None:
+        raise ValueError("a tank curve without a tank")
+    drive = layers.d.T.copy()
+    drive[:, 0] += layers.a[0] @ np.array(water.state_c)
+    lower_low = np.zeros(len(blocks))
+    low_c = blocks.highest(water.low_c)
+    step = sanitise_block(stage, curve)
+    if step is not None and water.sanitise_c is not None:
+        lower_low[step] = water.sanitise_c
+        low_c[step] = max(low_c[step], water.sanitise_c)
+    high_c = blocks.lowest(water.high_c)
+    return {
+        "tank_a": layers.a[1:].reshape(-1, 4).T,
+        "tank_b": layers.b.T,
+        "tank_drive_k": drive,
+        "tank_low_c": low_c,
+        "tank_lower_low_c": lower_low,
+        "tank_high_c": np.maximum(high_c, lower_low),
+        "tank_cost": water.below_price_per_kh * stage.hours / stage.scale,
+        "dhw_power_slope": curve.slope,
+        "dhw_power_kw": curve.offset_w / 1000.0
+        + (curve.heat_max_w > 0.0) * stage.request.compressor.circulation_w / 1000.0,
+        "dhw_min_kw": curve.heat_min_w / 1000.0,
+        "dhw_max_kw": curve.heat_max_w / 1000.0,
+    }
+
+
+def sanitise_block(stage: Stage, curve: TankCurve) -> int | None:
+    """The block at whose end the tank shall be hot throughout: where heating it costs least.
+
+    Chosen before the optimisation, by price times power per heat: a stated approximation.
+    """
+    water = stage.request.hot_water
+    if water is None or water.sanitise_steps is None or water.sanitise_c is None:
+        return None
+    first, last = water.sanitise_steps
+    ends = stage.blocks.first + stage.blocks.length - 1
+    possible = (ends >= first) & (ends <= last)
+    if not possible.any():
+        return None
+    per_heat = curve.slope + curve.offset_w / np.maximum(curve.heat_max_w, 1.0)
+    per_heat = np.where(curve.heat_max_w > 0.0, per_heat, 1.0)
+    return int(np.argmin(np.where(possible, stage.price_per_kwh * per_heat, np.inf)))
+
+
+def _buffer_numbers(stage: Stage) -> dict[str, FloatArray]:
+    """The emitters take at most their design heat per kelvin between buffer and room."""
+    buffer, emitter = stage.request.buffer, stage.request.emitter
+    if buffer is None:
+        raise ValueError("no buffer")
+    kept, gain, drive = buffer_steps(buffer, stage.hours)
+    drive[0] += kept[0] * buffer.state_c
+    room_c = stage.blocks.mean(stage.request.comfort.target_c)
+    excess_k = emitter.design_flow_c - 0.5 * emitter.design_spread_k - emitter.design_room_c
+    per_k = emitter.design_heat_w / 1000.0 / excess_k
+    return {
+        "buffer_a": kept[1:],
+        "buffer_b": gain,
+        "buffer_drive_k": drive,
+        "buffer_high_c": np.array(buffer.high_c),
+        "emitter_kw_per_k": np.array(per_k),
+        "emitter_kw": per_k * room_c[1:],
+        "emitter_first_kw": np.array(max(per_k * (buffer.state_c - room_c[0]), 0.0)),
+    }
