@@ -1,7 +1,10 @@
 """Plans that always exist: no optimisation, no forecast beyond the request."""
 
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import fields, replace
 from datetime import datetime, timedelta
+from types import MappingProxyType
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -16,18 +19,72 @@ from mpc.replay import (
     steady_at_target,
 )
 from mpc.request_check import flaw
+from mpc.rule_aim import Aim, RuleOptions, charging_aim, priced_aim, steady_aim
+from mpc.rule_walk import walk
+
+DIGITS = 3  # of shares and temperatures
+USUAL = RuleOptions()
+
+
+class RulePlanner(Protocol):
+    """A rule: the whole plan by looking at the past and the present of each step only.
+
+    Every rule keeps capacity, flow and power limits, run and off times, start budget and hold.
+    Raises ValueError for a request that is not finite or does not fit together.
+    """
+
+    def __call__(self, request: PlanRequest, options: RuleOptions = USUAL) -> Plan: ...
+
+
+def curve_with_hysteresis(request: PlanRequest, options: RuleOptions = USUAL) -> Plan:
+    """A heating curve as pumps have it: the weather's heat while running, blind to price and sun.
+
+    Running it gives the heat that would hold the target at rest, at least the lowest continuous
+    one; it stops and starts at the edges of the hysteresis around the target.
+    """
+    _check(request)
+    name = "curve-with-hysteresis"
+    return _walked(request, steady_aim(request, options, name, open_loop=True), options)
+
+
+def heat_led(request: PlanRequest, options: RuleOptions = USUAL) -> Plan:
+    """Heat follows the demand: what brings rooms and emitters to the target, whatever it costs."""
+    _check(request)
+    return _walked(request, steady_aim(request, options, "heat-led", open_loop=False), options)
+
+
+def heat_first_then_price(request: PlanRequest, options: RuleOptions = USUAL) -> Plan:
+    """The demand is covered at any price; when electricity is cheap, the house is filled beyond."""
+    _check(request)
+    return _walked(request, charging_aim(request, options, "heat-first-then-price"), options)
+
+
+def price_led(request: PlanRequest, options: RuleOptions = USUAL) -> Plan:
+    """The fuller rooms and tank are, the lower the price must be; see `mpc.rule_aim.priced_aim`."""
+    _check(request)
+    return _walked(request, priced_aim(request, options, "price-led"), options)
+
+
+RULES: Mapping[str, RulePlanner] = MappingProxyType(
+    {
+        "curve-with-hysteresis": curve_with_hysteresis,
+        "heat-led": heat_led,
+        "heat-first-then-price": heat_first_then_price,
+        "price-led": price_led,
+    }
+)
+"""Every rule by the name that its plans carry as `source`."""
 
 
 def heating_curve_plan(request: PlanRequest) -> Plan:
     """What a well-set heating curve does: the heat that would hold the target at rest.
 
     Heat of each step = loss at its outdoor temperature minus internal gains and disturbance, blind
-    to price and sun, within capacity, flow limit and power limit. Raises ValueError for a request
-    that is not finite or does not fit together: there is no plan for that.
+    to price and sun, within capacity, flow limit and power limit; the steps are means, so run and
+    off times mean nothing here. Raises ValueError for a request that is not finite or does not fit
+    together: there is no plan for that.
     """
-    wrong = flaw(request)
-    if wrong is not None:
-        raise ValueError(f"unusable request: {wrong}")
+    _check(request)
     house = house_of(request)
     steady = steady_at_target(request, house)
     bound_w = heat_max_w(emission_at(request, steady.state_c))
@@ -44,23 +101,48 @@ def shifted(plan: Plan, now: datetime) -> Plan | None:
     gone = max(0, int((now - plan.starts_at).total_seconds() // plan.step_s))
     if gone >= len(plan.heat_w):
         return None
-    left = slice(gone, None)
+    left: dict[str, Any] = {
+        field.name: value[gone:]
+        for field in fields(plan)
+        if isinstance(value := getattr(plan, field.name), tuple)  # every tuple is a trajectory
+    }
     cut = replace(
         plan,
         source="shifted",
         starts_at=plan.starts_at + timedelta(seconds=gone * plan.step_s),
-        heat_w=plan.heat_w[left],
-        power_w=plan.power_w[left],
-        flow_c=plan.flow_c[left],
-        room_c=plan.room_c[left],
-        price_per_kwh=plan.price_per_kwh[left],
-        price_known=plan.price_known[left],
-        low_c=plan.low_c[left],
-        high_c=plan.high_c[left],
-        outdoor_c=plan.outdoor_c[left],
+        refined_steps=max(plan.refined_steps - gone, 0),
+        **left,
     )
     return replace(
         cut,
         cost=energy_cost(cut.power_w, cut.price_per_kwh, cut.step_s),
         discomfort_kh=outside_kh(cut.room_c, (cut.low_c, cut.high_c), cut.step_s),
+    )
+
+
+def _check(request: PlanRequest) -> None:
+    wrong = flaw(request)
+    if wrong is not None:
+        raise ValueError(f"unusable request: {wrong}")
+
+
+def _walked(request: PlanRequest, aim: Aim, options: RuleOptions) -> Plan:
+    """The walk as a plan: the rooms replayed, hot water and circulation pump added to the power."""
+    house = house_of(request)
+    done = walk(request, house, aim, options)
+    plan = plan_from_heat(request, house, np.array(done.heat_w), source=aim.name)
+    runs = np.array(done.run_frac)
+    power_w = np.array(plan.power_w)
+    if done.water_heat_w:
+        runs = runs + np.array(done.water_run_frac)
+        power_w = power_w + np.array(done.water_power_w)
+    power = np.round(power_w + request.compressor.circulation_w * runs, 1)
+    return replace(
+        plan,
+        power_w=tuple(power.tolist()),
+        cost=energy_cost(tuple(power.tolist()), plan.price_per_kwh, plan.step_s),
+        run_frac=tuple(done.run_frac),
+        dhw_heat_w=tuple(np.round(done.water_heat_w, 1).tolist()),
+        dhw_run_frac=tuple(np.round(done.water_run_frac, DIGITS).tolist()),
+        dhw_c=tuple(np.round(done.upper_c, DIGITS).tolist()),
     )

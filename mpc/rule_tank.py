@@ -1,0 +1,79 @@
+"""The hot-water tank while a rule walks through the horizon: its own hysteresis and two layers."""
+
+import numpy as np
+
+from mpc.arrays import FloatArray
+from mpc.plan import PlanRequest
+from mpc.rule_aim import Aim
+from mpc.rule_bounds import WaterBounds, water_bounds
+from mpc.storage import Layers, layers_steps
+
+FULL_FRAC = 0.1  # a tank that takes less than this share of the lowest heat is full
+
+
+class TankSide:
+    """The tank at the start of a step, and whether its hysteresis asks for a charge."""
+
+    def __init__(self, request: PlanRequest, aim: Aim, lasting_s: FloatArray) -> None:
+        """`lasting_s` is the length of each step. Raises ValueError without a tank."""
+        water = request.hot_water
+        if water is None or aim.tank_start_c is None or aim.tank_stop_c is None:
+            raise ValueError("the request has no hot water")
+        self._water = water
+        self._start_c, self._stop_c = aim.tank_start_c, aim.tank_stop_c
+        self._bounds: WaterBounds = water_bounds(request)
+        self._layers: Layers = layers_steps(
+            water.tank, step_h=lasting_s / 3600.0, draw_kwh_per_k=np.array(water.draw_kwh_per_k)
+        )
+        self._c = np.array(water.state_c)
+        self._sanitised = False
+        self.asks = bool(request.compressor.running) and request.compressor.hot_water
+
+    @property
+    def upper_c(self) -> float:
+        """What comes out of the tap."""
+        return float(self._c[0])
+
+    def look(self, k: int) -> None:
+        """Update the hysteresis at the start of step `k`."""
+        least_w, most_w = self.range_w(k)
+        sanitising = self._sanitising(k)
+        if self.upper_c < self._start_c[k] or sanitising:
+            self.asks = True
+        if self.room_w(k) <= FULL_FRAC * least_w or most_w <= 0.0:
+            self.asks = False
+
+    def range_w(self, k: int) -> tuple[float, float]:
+        """(least, most) heat of a running pump into the tank as it is; (0, 0): not allowed."""
+        return self._bounds.at(k, float(self._c.mean()))
+
+    def room_w(self, k: int) -> float:
+        """Heat over the whole step that fills the tank by its end."""
+        full_c = self._water.pump_max_c if self._sanitising(k) else float(self._stop_c[k])
+        layers = self._layers
+        cold_c = float(np.mean(layers.a[k] @ self._c + layers.d[k]))
+        return max(0.0, (full_c - cold_c) / float(np.mean(layers.b[k])) * 1000.0)
+
+    def power_w(self, k: int, heat_w: float, run_frac: float) -> float:
+        """Electricity for this mean heat when the pump charges for `run_frac` of the step."""
+        if heat_w <= 0.0:
+            return 0.0
+        return run_frac * self._bounds.power_w(k, float(self._c.mean()), heat_w / run_frac)
+
+    def advance(self, k: int, heat_w: float) -> None:
+        """To the end of step `k`."""
+        layers = self._layers
+        self._c = layers.a[k] @ self._c + layers.b[k] * heat_w / 1000.0 + layers.d[k]
+        hot_c = self._water.sanitise_c
+        if hot_c is not None and self._due(k) and float(self._c.min()) >= hot_c:
+            self._sanitised = True
+
+    def _due(self, k: int) -> bool:
+        steps = self._water.sanitise_steps
+        return steps is not None and steps[0] <= k <= steps[1]
+
+    def _sanitising(self, k: int) -> bool:
+        """A sanitation is due, and within what the heat pump can do alone."""
+        hot_c = self._water.sanitise_c
+        possible = hot_c is not None and hot_c < self._water.pump_max_c
+        return possible and self._due(k) and not self._sanitised
