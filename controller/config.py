@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
+from controller.config_hot_water import HotWaterSection
 from controller.config_room import Room
 from controller.config_values import Duration
 from controller.config_values import Section as _Section
@@ -260,6 +261,7 @@ class HouseConfig(_Section):
     mqtt: Mqtt | None = Field(None)
     room: Room | None = Field(None)
     comfort: Comfort = Field(default_factory=Comfort)
+    hot_water: HotWaterSection = Field(default_factory=HotWaterSection)
     tariff: Tariff = Field(default_factory=Tariff)
     prices: PriceFile | None = Field(None)
     weather: WeatherFile | None = Field(None)
