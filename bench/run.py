@@ -1,15 +1,16 @@
 """Run the real controller against a simulated world and sum up what came of it."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from bench.archive import Archive
+from bench.opponents import ForeseenPrices, UnknownPrices, planner_of
 from bench.process_world import process_world
-from bench.spec import Address, RunSpec, house_config
+from bench.spec import Address, Prices, RunSpec, house_config
 from bench.truth import TrueKpis, spot_at, true_kpis
 from bench.world import MemoryWorld, World
 from bench.zones import load_zone
@@ -18,7 +19,7 @@ from controller.clock import SteppedClock
 from controller.config import HouseConfig
 from controller.kpi import Kpis, kpis
 from controller.model import house_model
-from controller.planner import InlinePlanner, Planner
+from controller.planner import Planner
 from controller.recorder import Recorder
 from hil.house import load_house
 from hil.occupants import Occupancy
@@ -53,9 +54,16 @@ class RunResult:
         return {**self.true.as_dict(), **shared, "from_records": recorded}
 
 
+ARCHIVES: Mapping[Prices, type[Archive]] = {
+    Prices.AS_ISSUED: Archive,
+    Prices.FORESEEN: ForeseenPrices,
+    Prices.UNKNOWN: UnknownPrices,
+}
+
+
 def archive_of(spec: RunSpec) -> Archive:
     """Prices and forecasts as they were issued over the span of a run."""
-    return Archive(
+    return ARCHIVES[spec.prices](
         load_zone(spec.zone),
         start_at=spec.start_at,
         end_at=spec.end_at + timedelta(hours=1),
@@ -77,8 +85,7 @@ def run_in_memory(
     world = MemoryWorld(spec, known, occupants=occupants)
     house = load_house(spec.house)
     config = house_config(spec, house, known.zone, address=Address(), directory=directory)
-    planner = InlinePlanner() if spec.strategy == "mpc" else None
-    asyncio.run(drive(spec, config, world, planner=planner, progress=progress))
+    asyncio.run(drive(spec, config, world, planner=planner_of(spec), progress=progress))
     return sum_up(spec, config, world)
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,14 @@ THERMOSTAT_TOPIC = "zigbee2mqtt/thermostat"
 PUMP_UNIT, METER_UNIT = 1, 2
 
 
+class Prices(StrEnum):
+    """What the controller is told of the spot price; the bill is always settled at the real one."""
+
+    AS_ISSUED = "as issued"
+    FORESEEN = "foreseen"  # known further ahead than a plan looks
+    UNKNOWN = "unknown"  # no price source at all: every plan is made with a flat price
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunSpec:
     """Everything a run depends on; equal specs give equal results, timings aside."""
@@ -32,13 +41,16 @@ class RunSpec:
     start_at: datetime
     days: float
     seed: int
-    strategy: str  # "mpc" or "heating-curve"
+    strategy: str  # "mpc", "heating-curve" or the name of a rule in `mpc.rules.RULES`
     profile: str = "generic_modbus"
     knob: str = "auto"  # how heat is steered, as in [heat_pump]
     curve: Curve | None = None  # None: as tuned for the house, or as the installer left it
     room_c: float = 21.0
     band_k: float = 1.0
     forecast_errors: bool = True
+    prices: Prices = Prices.AS_ISSUED
+    refine: bool = True  # whole decisions in the plan's first hours
+    model: tuple[tuple[str, float], ...] = ()  # [house.model], where somebody knows better
     control: tuple[tuple[str, str], ...] = ()  # further settings of [control]
     comfort: tuple[tuple[str, float], ...] = ()
 
@@ -79,6 +91,7 @@ def house_config(
             "emitter": owner.emitter,
             "design_flow_c": owner.design_flow_c,
             "design_outdoor_c": owner.design_outdoor_c,
+            "model": dict(spec.model),
         },
         "heat_pump": {
             **device,
@@ -103,7 +116,7 @@ def house_config(
         },
         "control": {
             "mode": "control",
-            "strategy": spec.strategy,
+            "strategy": "heating-curve" if spec.strategy == "heating-curve" else "mpc",
             **_cycle(spec.profile),
             **dict(spec.control),
         },
