@@ -62,7 +62,7 @@ def blocks_of(starts_at: datetime, *, step_s: int, steps: int, fine_s: float) ->
     A horizon that is hardly longer than `fine_s`, or has steps of an hour, stays as it is.
     """
     per_hour = HOUR_S // step_s
-    fine = round(fine_s / step_s)
+    fine = max(1, round(fine_s / step_s))
     hours = (steps - fine - per_hour) // max(per_hour, 1)
     if per_hour <= 1 or hours < 2:
         return Blocks(np.arange(steps), np.ones(steps, dtype=np.intp), steps)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mpc.arrays import FloatArray
 from mpc.blocks import Blocks, blocks_of
@@ -147,8 +148,20 @@ def _house_numbers(stage: Stage) -> Numbers:
         "a": stage.a[1:].reshape(-1, n * n).T,
         "b": stage.b_per_w * 1000.0,
         "drive_k": stage.drive_k,
-        "hours": stage.hours,
+        "hours": _hours_of_ends(stage),
     }
+
+
+def _hours_of_ends(stage: Stage) -> FloatArray:
+    """Weight of each block's end in the mean over all step ends, straight lines between ends.
+
+    In a block of L steps the ends of its steps are on average (L + 1) / 2L of the way.
+    """
+    length = stage.blocks.length.astype(np.float64)
+    late = (length + 1.0) / (2.0 * length)
+    hours = stage.hours * late
+    hours[:-1] += (stage.hours * (1.0 - late))[1:]
+    return np.asarray(hours)
 
 
 def _comfort_numbers(stage: Stage, curve: PowerCurve) -> dict[str, FloatArray]:
@@ -211,7 +224,9 @@ def _end_numbers(stage: Stage, curve: PowerCurve, tank: TankCurve | None) -> dic
     target_kwh = float(capacities @ rest.state_c[:, 0])
     numbers = {"stored_kwh_per_k": capacities, "stored_cost_per_kwh": np.array(cost / stage.scale)}
     if request.buffer is not None:
-        target_kwh += request.buffer.kwh_per_k * 0.5 * (request.buffer.low_c + request.buffer.high_c)
+        target_kwh += (
+            request.buffer.kwh_per_k * 0.5 * (request.buffer.low_c + request.buffer.high_c)
+        )
         numbers["buffer_kwh_per_k"] = np.array(request.buffer.kwh_per_k)
     numbers["stored_target_kwh"] = np.array(target_kwh)
     if tank is not None and request.hot_water is not None:
@@ -222,18 +237,20 @@ def _end_numbers(stage: Stage, curve: PowerCurve, tank: TankCurve | None) -> dic
         numbers["tank_target_kwh"] = np.array(2.0 * half_kwh_per_k * middle_c)
         power_w = tank.slope * tank.heat_max_w + tank.offset_w
         per_heat = power_w[days] / np.maximum(tank.heat_max_w[days], 1.0)
-        numbers["tank_stored_cost_per_kwh"] = np.array(float(np.mean(price * per_heat)) / stage.scale)
+        numbers["tank_stored_cost_per_kwh"] = np.array(
+            float(np.mean(price * per_heat)) / stage.scale
+        )
     return numbers
 
 
-def _marginal(curve: PowerCurve, where: FloatArray, heat_w: FloatArray) -> FloatArray:
+def _marginal(curve: PowerCurve, where: NDArray[np.bool_], heat_w: FloatArray) -> FloatArray:
     """Slope of the power curve at this heat; below the lowest heat that of cycling there."""
     slope, offset = curve.slope[:, where], curve.offset_w[:, where]
     active = np.argmax(slope * heat_w + offset, axis=0)
     running = np.take_along_axis(slope, active[None, :], axis=0)[0]
     least_w = curve.heat_min_w[where]
     cycling = slope[0] + offset[0] / np.maximum(least_w, 1.0)
-    return np.where(heat_w < least_w, cycling, running)
+    return np.asarray(np.where(heat_w < least_w, cycling, running))
 
 
 def _curve_numbers(request: PlanRequest, curve: PowerCurve) -> dict[str, FloatArray]:

@@ -44,7 +44,7 @@ def compressor_numbers(request: PlanRequest, blocks: Blocks) -> dict[str, FloatA
     low, high = np.zeros(count), np.ones(count)
     dhw_low, dhw_high = np.zeros(count), np.ones(count)
     until_s = np.cumsum(blocks.length) * float(step_s)
-    starts_s = until_s - blocks.length * step_s
+    starts_s = np.asarray(until_s - blocks.length * step_s, dtype=np.float64)
     if machine.running:
         low[starts_s < machine.minimum_run_s - machine.since_s] = 1.0
         if machine.hot_water and request.hot_water is not None:

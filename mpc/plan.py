@@ -100,22 +100,14 @@ class Reserve:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Around:
-    """Temperatures of an earlier plan, per step: where the power curves are drawn first."""
-
-    state_c: tuple[Trajectory, ...]  # per state of the house
-    tank_c: Trajectory | None = None  # mean of the layers
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Search:
     """How hard to look; limits are numbers of nodes and seconds on one thread."""
 
     solvers: tuple[str, ...] = ("clarabel", "piqp", "highs")
     refine: bool = True
     refined_s: float = 6 * 3600.0  # of the horizon, with whole decisions
-    gap_frac: float = 0.01  # good enough, of the cost that can still be influenced
-    time_limit_s: float = 20.0
+    gap_frac: float = 0.01  # good enough, as a share of what the plan's own electricity costs
+    time_limit_s: float = 10.0
     fine_s: float = 8 * 3600.0  # later steps are planned hour by hour
 
 
@@ -137,7 +129,6 @@ class PlanRequest:
     buffer: Buffer | None = None
     site: Site | None = None
     reserve: Reserve | None = None
-    around: Around | None = None
     search: Search = Search()
 
 
@@ -181,14 +172,13 @@ class Diagnostics:
     objective: float
     replay_error_k: float  # largest difference between the solver's rooms and the replayed ones
     passes: int = 1  # solves, each with the power curve at the temperatures found before
-    converged: bool = True  # False: bounds were still moving after the last pass, heat was cut
     power_fit_error_frac: float = 0.0  # largest error of the power curve of any step
     linearisation_error_frac: float = 0.0  # energy by the map over that of the curves, minus 1
-    canonical_ms: float = 0.0  # from numbers to the solver's matrices
     refine_ms: float = 0.0
     refine_status: str = ""  # empty: not asked for
-    refined_gap_frac: float | None = None  # of the refined problem, as its solver proves it
-    relaxed_gap_frac: float | None = None  # refined cost over the fully relaxed bound, minus 1
+    refined_gap_frac: float | None = None  # refined cost over what its solver proves, ...
+    relaxed_gap_frac: float | None = None  # ... and over the fully relaxed bound,
+    # both as a share of what the plan's own electricity costs
     tried: tuple[str, ...] = ()  # solvers in turn, with what they said
 
 

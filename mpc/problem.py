@@ -19,7 +19,16 @@ from mpc.arrays import FloatArray
 from mpc.solvers import Matrices
 from mpc.symbols import Shape, Symbols
 from mpc.terms_bill import energy, peak_charges, site, smooth
-from mpc.terms_house import buffer, comfort, frost, house, mean_room, stored_heat, tank, tank_comfort
+from mpc.terms_house import (
+    buffer,
+    comfort,
+    frost,
+    house,
+    mean_room,
+    stored_heat,
+    tank,
+    tank_comfort,
+)
 from mpc.terms_machine import back_up_heater, curve, dwell, limits, machine, run_and_off, starts
 
 Numbers: TypeAlias = Mapping[str, FloatArray]

@@ -114,7 +114,8 @@ def plan_from(request: PlanRequest, house: House, wanted: Decisions, *, source: 
     horizon, comfort = request.horizon, request.comfort
     heat, heater = _stepped(wanted.heat_w), _stepped_or_none(wanted.heater_w, wanted.heat_w)
     dhw, dhw_heater = (
-        _stepped_or_none(heat_w, wanted.heat_w) for heat_w in (wanted.dhw_heat_w, wanted.dhw_heater_w)
+        _stepped_or_none(heat_w, wanted.heat_w)
+        for heat_w in (wanted.dhw_heat_w, wanted.dhw_heater_w)
     )
     into_w = heat + heater if wanted.emitted_w is None else _stepped(wanted.emitted_w)
     states = house.states_c(into_w)
@@ -125,7 +126,7 @@ def plan_from(request: PlanRequest, house: House, wanted: Decisions, *, source: 
     dhw_run = np.zeros_like(heat) if wanted.dhw_run_frac is None else wanted.dhw_run_frac
     if request.hot_water is not None and layers_c is not None:
         mean_c = _during(np.array(request.hot_water.state_c), layers_c).mean(axis=0)
-        power = power + dhw_power_w(request, where, dhw, dhw_run, mean_c)
+        power = power + _dhw_power_w(request, where, (dhw, dhw_run), mean_c)
     heated = heater + dhw_heater
     if request.heater is not None:
         power = power + heated / request.heater.efficiency_frac
@@ -208,13 +209,13 @@ def _buffer_c(
     return tuple(ends)
 
 
-def dhw_power_w(
-    request: PlanRequest, where: Emission, heat_w: FloatArray, run_frac: FloatArray,
-    mean_c: FloatArray,
-) -> FloatArray:  # fmt: skip
-    """Electricity of charging the tank: running at heat / share for that share of the step."""
+def _dhw_power_w(
+    request: PlanRequest, where: Emission, charge: tuple[FloatArray, FloatArray], mean_c: FloatArray
+) -> FloatArray:
+    """Electricity of charging the tank, `charge` being heat in W and share of the step it runs."""
     if request.hot_water is None:
-        return np.zeros_like(heat_w)
+        return np.zeros_like(mean_c)
+    heat_w, run_frac = charge
     share = np.maximum(run_frac, 1e-3)
     flow = mean_c + request.hot_water.tank.approach_k
     running = tank_power_w(where.pump, heat_w / share, source_c=where.source_c, flow_c=flow)

@@ -4,6 +4,7 @@ import math
 from dataclasses import fields, is_dataclass
 from typing import Any
 
+from mpc.peaks import FeeStep
 from mpc.plan import PlanRequest
 
 
@@ -20,6 +21,8 @@ def _not_finite(value: Any, name: str) -> str | None:
             bad = next((i for i, item in enumerate(value) if not math.isfinite(item)), None)
             return None if bad is None else f"{name}[{bad}] is {value[bad]}"
         return next((found for item in value if (found := _not_finite(item, name))), None)
+    if isinstance(value, FeeStep):
+        return None if value.below_kw > 0.0 and math.isfinite(value.fee) else f"{name} is {value}"
     if is_dataclass(value):
         for field in fields(value):
             inner = f"{name}.{field.name}" if name else field.name

@@ -7,7 +7,7 @@ import numpy as np
 from mpc.arrays import FloatArray
 from mpc.checks import broken
 from mpc.numbers import Stage, numbers_of, shape_of, stage_of
-from mpc.plan import Diagnostics, NotSolved, PlanRequest, PlanResult, Solved
+from mpc.plan import Diagnostics, NotSolved, Plan, PlanRequest, PlanResult, Solved
 from mpc.power_curve import (
     Emission,
     PowerCurve,
@@ -18,15 +18,16 @@ from mpc.power_curve import (
     power_w,
     tank_curve,
 )
-from mpc.problem import CompiledProblem, compiled
-from mpc.replay import Decisions, plan_from, steady_at_target
+from mpc.problem import CompiledProblem, Numbers, compiled
+from mpc.replay import Decisions, emission_at, plan_from, steady_at_target
 from mpc.request_check import flaw
-from mpc.solvers import SOLVED, Answer, Matrices, refined, relaxed
+from mpc.solvers import SOLVED, Answer, refined, relaxed
 
 MAX_PASSES = 3  # of solving and drawing the power curves again at the temperatures found
 PASS_POWER_FRAC = 0.02  # of the energy that the temperatures found may change without another pass
 PASS_HEAT_FRAC = 0.005  # heat beyond the bound at the temperatures found, of the largest bound
 REPLAY_K = 0.05  # largest room difference between the solver's rooms and the replayed ones
+OWN_COST_MIN = 0.1  # kWh at the mean price: a plan that uses nothing still has a gap to speak of
 NODE_LIMIT = 2_000  # of the refinement's search tree: the same answer on a slow machine
 
 
@@ -55,9 +56,9 @@ def solve(request: PlanRequest) -> PlanResult:
     met = first_conditions(stage)
     said: list[str] = []
     answers: list[Answer] = []
-    converged = False
     while True:
-        problem = ready.matrices(numbers_of(stage, met.curve, met.tank))
+        numbers = numbers_of(stage, met.curve, met.tank)
+        problem = ready.matrices(numbers)
         answer, tried = relaxed(problem, request.search.solvers)
         said += tried
         answers.append(answer)
@@ -65,15 +66,27 @@ def solve(request: PlanRequest) -> PlanResult:
             return NotSolved(
                 f"the solver ended with {answer.status}", _diagnostics(answers, tried=tuple(said))
             )
-        if converged or len(answers) == MAX_PASSES:
+        if len(answers) == MAX_PASSES:
             break
         found = conditions_found(stage, ready, answer.x)
         heat_w = 1000.0 * ready.values("heat_kw", answer.x)
         if _agrees(met, found, heat_w):
             break
         met = found
-    whole = refine(request, ready, problem, answer) if request.search.refine else None
-    return _accepted(stage, ready, met, _Found(tuple(answers), whole, tuple(said)))
+    whole, search = None, request.search
+    own_cost = float(numbers["import_cost"] @ total_kw(ready, numbers, answer.x))
+    own_cost = max(own_cost, OWN_COST_MIN)
+    if search.refine:
+        whole = refined(
+            problem,
+            ready.whole,
+            gap_cost=search.gap_frac * own_cost,
+            time_limit_s=search.time_limit_s,
+            node_limit=NODE_LIMIT,
+        )
+    return _accepted(
+        stage, ready, met, _Found(tuple(answers), whole, tuple(said), own_cost, numbers)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,25 +96,27 @@ class _Found:
     relaxed: tuple[Answer, ...]
     whole: Answer | None
     said: tuple[str, ...]
+    own_cost: float
+    numbers: Numbers
 
 
-def refine(
-    request: PlanRequest, ready: CompiledProblem, problem: Matrices, bound: Answer
-) -> Answer:
-    """The first hours decided whole; `bound` is the relaxed answer to the same numbers."""
-    search = request.search
-    return refined(
-        problem,
-        ready.whole,
-        gap_frac=search.gap_frac,
-        time_limit_s=search.time_limit_s,
-        node_limit=NODE_LIMIT,
-    )
+def total_kw(ready: CompiledProblem, numbers: Numbers, x: FloatArray) -> FloatArray:
+    """Electricity of heat pump and back-up heater in a solution, by its power curves."""
+    shape = ready.symbols.shape
+    power_kw = ready.values("power_kw", x)
+    if shape.hot_water:
+        power_kw = power_kw + numbers["dhw_power_slope"] * ready.values("dhw_kw", x)
+        power_kw = power_kw + numbers["dhw_power_kw"] * ready.values("dhw_run", x)
+    for name, present in (
+        ("heater_kw", shape.heater_space),
+        ("dhw_heater_kw", shape.heater_hot_water),
+    ):
+        if present:
+            power_kw = power_kw + numbers["heater_kw_per_kw"] * ready.values(name, x)
+    return power_kw
 
 
-def _accepted(
-    stage: Stage, ready: CompiledProblem, met: Conditions, found: _Found
-) -> PlanResult:
+def _accepted(stage: Stage, ready: CompiledProblem, met: Conditions, found: _Found) -> PlanResult:
     """The refined answer if there is one and it survives the replay, else the relaxed one."""
     last = found.relaxed[-1]
     reason = "nothing to replay"
@@ -109,21 +124,51 @@ def _accepted(
         if answer is None or answer.x is None:
             continue
         whole_steps = ready.symbols.shape.whole if answer is found.whole else 0
-        wanted = decisions(stage, ready, answer.x)
-        source = "mpc" if whole_steps else "mpc-relaxed"
-        plan = plan_from(stage.request, stage.house, wanted, source=source)
+        plan = _replayed(stage, decisions(stage, ready, answer.x))
         plan = replace(plan, refined_steps=whole_steps)
         rooms = ready.values("state_c", answer.x)[0]
         error_k = float(np.max(np.abs(stage.blocks.at_end(np.array(plan.room_c)) - rooms)))
         diagnostics = _diagnostics(
-            list(found.relaxed), whole=found.whole, tried=found.said,
-            replay_error_k=error_k, fit_error_frac=met.curve.fit_error_frac,
-        )  # fmt: skip
+            list(found.relaxed),
+            whole=found.whole,
+            tried=found.said,
+            own_cost=found.own_cost,
+            replay_error_k=error_k,
+            fit_error_frac=met.curve.fit_error_frac,
+        )
+        curve_kwh = float(stage.hours @ total_kw(ready, found.numbers, answer.x))
+        more_frac = _more(stage, plan, curve_kwh)
+        diagnostics = replace(diagnostics, linearisation_error_frac=more_frac)
         faults = broken(stage.request, plan)
         if error_k <= REPLAY_K and not faults:
             return Solved(plan, diagnostics)
         reason = "; ".join(faults) or f"the replayed rooms differ by {error_k:.3f} K"
     return NotSolved(reason, diagnostics)
+
+
+def _replayed(stage: Stage, wanted: Decisions) -> Plan:
+    """The plan of these decisions, its heat cut to what the temperatures it meets allow."""
+    request, house = stage.request, stage.house
+    plan = plan_from(request, house, wanted, source="mpc")
+    heat_w, into_w = np.array(plan.heat_w), wanted.emitted_w
+    heated_w = heat_w if wanted.heater_w is None else heat_w + wanted.heater_w
+    states = house.states_c(heated_w if into_w is None else into_w)
+    bound_w = heat_max_w(emission_at(request, house.during_c(states)))
+    if not (heat_w > bound_w).any():
+        return plan
+    return plan_from(
+        request, house, replace(wanted, heat_w=np.minimum(heat_w, bound_w)), source="mpc"
+    )
+
+
+def _more(stage: Stage, plan: Plan, curve_kwh: float) -> float:
+    """The plan's energy by the map over that of the curves it was made with, minus 1."""
+    request = stage.request
+    standby_w = request.heat_pump.standby_w
+    hours = np.full(len(plan.power_w), request.horizon.step_s / 3600.0)
+    hours[0] *= stage.house.first_frac
+    map_kwh = float(hours @ (np.array(plan.power_w) - standby_w)) / 1000.0
+    return map_kwh / curve_kwh - 1.0 if curve_kwh > OWN_COST_MIN else 0.0
 
 
 def decisions(stage: Stage, ready: CompiledProblem, x: FloatArray) -> Decisions:
@@ -150,20 +195,13 @@ def decisions(stage: Stage, ready: CompiledProblem, x: FloatArray) -> Decisions:
 
 
 def first_conditions(stage: Stage) -> Conditions:
-    """Around the earlier plan if there is one, else a house at its target and a half-warm tank."""
+    """A house at its target, and a tank half way between its bounds."""
     request, blocks = stage.request, stage.blocks
-    around, water = request.around, request.hot_water
-    if around is not None:
-        states = np.stack([blocks.mean(row) for row in around.state_c])
-    else:
-        steady = steady_at_target(request, stage.house).state_c
-        states = np.stack([blocks.mean(row) for row in steady])
-    tank_c = None
+    steady = steady_at_target(request, stage.house).state_c
+    tank_c, water = None, request.hot_water
     if water is not None:
-        known = around.tank_c if around is not None else None
-        middle = 0.5 * (np.array(water.low_c) + np.array(water.high_c))
-        tank_c = blocks.mean(middle if known is None else known)
-    return conditions_at(stage, states, tank_c)
+        tank_c = blocks.mean(0.5 * (np.array(water.low_c) + np.array(water.high_c)))
+    return conditions_at(stage, np.stack([blocks.mean(row) for row in steady]), tank_c)
 
 
 def conditions_found(stage: Stage, ready: CompiledProblem, x: FloatArray) -> Conditions:
@@ -224,13 +262,12 @@ def _diagnostics(
     *,
     tried: tuple[str, ...],
     whole: Answer | None = None,
+    own_cost: float = np.nan,
     replay_error_k: float = np.inf,
     fit_error_frac: float = 0.0,
 ) -> Diagnostics:
     last = answers[-1]
-    gap = None
-    if whole is not None and whole.x is not None:
-        gap = (whole.cost - last.cost) / max(abs(last.cost), 1e-9)
+    found = whole if whole is not None and whole.x is not None else None
     return Diagnostics(
         solver=last.solver,
         status=last.status,
@@ -242,7 +279,7 @@ def _diagnostics(
         power_fit_error_frac=fit_error_frac,
         refine_ms=0.0 if whole is None else whole.solve_ms,
         refine_status="" if whole is None else whole.status,
-        refined_gap_frac=None if whole is None or whole.x is None else whole.gap_frac,
-        relaxed_gap_frac=gap,
+        refined_gap_frac=None if found is None else (found.cost - found.bound) / own_cost,
+        relaxed_gap_frac=None if found is None else (found.cost - last.cost) / own_cost,
         tried=tried,
     )

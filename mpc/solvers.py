@@ -49,11 +49,6 @@ class Answer:
     iterations: int = 0
     solve_ms: float = 0.0
 
-    @property
-    def gap_frac(self) -> float:
-        """Cost over the proven bound."""
-        return (self.cost - self.bound) / max(abs(self.bound), 1e-9)
-
 
 def relaxed(problem: Matrices, solvers: tuple[str, ...]) -> tuple[Answer, tuple[str, ...]]:
     """The first answer that proves itself, and what each solver in turn said."""
@@ -194,20 +189,22 @@ LINEAR: Mapping[str, Callable[[Matrices], Answer]] = {
 
 
 def refined(
-    problem: Matrices, whole: NDArray[np.intp], *, gap_frac: float, time_limit_s: float,
-    node_limit: int, start: FloatArray | None = None,
+    problem: Matrices, whole: NDArray[np.intp], *, gap_cost: float, time_limit_s: float,
+    node_limit: int,
 ) -> Answer:  # fmt: skip
-    """The mixed-integer problem by HiGHS: the best it found within its limits, and its bound."""
+    """The mixed-integer problem by HiGHS: the best it found within its limits, and its bound.
+
+    Its searches in neighbourhoods (sub-MIPs) are off: measured on these problems, they take nine
+    tenths of the time and the tree finds as good an answer without them.
+    """
     run = _highs_model(problem, whole)
-    run.setOptionValue("mip_rel_gap", gap_frac)
+    run.setOptionValue("mip_rel_gap", 0.0)
+    run.setOptionValue("mip_abs_gap", gap_cost)
     run.setOptionValue("time_limit", time_limit_s)
     run.setOptionValue("mip_max_nodes", node_limit)
-    if start is not None:
-        import highspy
-
-        seed = highspy.HighsSolution()
-        seed.col_value = start.tolist()
-        run.setSolution(seed)
+    run.setOptionValue("mip_heuristic_effort", 0.0)
+    for search in ("rins", "rens", "root_reduced_cost", "feasibility_jump"):
+        run.setOptionValue(f"mip_heuristic_run_{search}", False)
     run.run()
     info = run.getInfo()
     status = run.modelStatusToString(run.getModelStatus())

@@ -7,6 +7,7 @@ import cvxpy as cp
 
 from mpc.peaks import PeakGroup
 
+
 @dataclass(frozen=True, slots=True)
 class PeakShape:
     """Sizes of one peak charge: metered rows within the fine blocks, groups, values averaged."""

@@ -134,7 +134,9 @@ def stored_heat(s: Symbols) -> Term:
     laws = [left + drained >= s.number("stored_target_kwh")]
     if s.shape.hot_water:
         missing = s.unknown("tank_drained_kwh", nonneg=True)
-        tank_kwh = s.number("tank_kwh_per_k") * cp.sum(s.unknown("tank_c", 2, s.shape.blocks)[:, -1])
+        tank_kwh = s.number("tank_kwh_per_k") * cp.sum(
+            s.unknown("tank_c", 2, s.shape.blocks)[:, -1]
+        )
         cost = cost + s.number("tank_stored_cost_per_kwh", nonneg=True) * missing
         laws.append(tank_kwh + missing >= s.number("tank_target_kwh"))
     return Term(cost, tuple(laws))

@@ -19,17 +19,25 @@ def where(request: PlanRequest) -> Emission:
 
 @pytest.mark.parametrize("kind", EmitterKind)
 @pytest.mark.parametrize("outdoor_c", [-12.0, 0.0, 10.0])
-def test_the_quadratic_stays_close_to_the_map(
+def test_the_segments_stay_close_to_the_map(
     make_request: Make, kind: EmitterKind, outdoor_c: float
 ) -> None:
     at = where(make_request(kind=kind, outdoor_c=outdoor_c, hours=6))
     curve = power_curve(at, heat_max_w(at))
     assert curve.fit_error_frac < 0.02
-    assert (curve.a > 0.0).all()
-    assert (curve.b_per_w >= 0.0).all()
-    heat = 0.6 * curve.heat_max_w
-    fitted = curve.a * heat + curve.b_per_w * heat**2
-    assert fitted == pytest.approx(power_w(at, heat) - at.standby_w, rel=0.03)
+    assert (np.diff(curve.slope, axis=0) >= 0.0).all()
+    for frac in (0.0, 0.35, 0.6, 1.0):
+        heat = curve.heat_min_w + frac * (curve.heat_max_w - curve.heat_min_w)
+        fitted = np.max(curve.slope * heat + curve.offset_w, axis=0)
+        assert fitted == pytest.approx(power_w(at, heat) - at.standby_w, rel=0.02)
+        assert (curve.chord_slope * heat + curve.chord_w >= fitted - 0.5).all()
+
+
+def test_where_no_heat_is_allowed_the_curve_stays_finite(make_request: Make) -> None:
+    at = where(make_request(hours=2))
+    curve = power_curve(at, np.zeros_like(at.source_c))
+    assert not curve.heat_max_w.any()
+    assert all(np.isfinite(v).all() for v in (curve.slope, curve.offset_w, curve.chord_slope))
 
 
 def test_more_heat_costs_more_than_in_proportion(make_request: Make) -> None:

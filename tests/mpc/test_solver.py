@@ -249,8 +249,13 @@ def test_diagnostics_tell_how_the_plan_came_about(make_request: Make) -> None:
     result = solve(make_request())
     assert isinstance(result, Solved)
     d = result.diagnostics
-    assert (d.solver, d.status) == ("Clarabel", "optimal")
+    assert (d.solver, d.status) == ("clarabel", "solved")
     assert 0 < d.iterations < 100
-    assert d.replay_error_k < 0.001
+    assert d.replay_error_k < 0.02  # heat is cut to the bound at the temperatures it meets
     assert 1 <= d.passes <= 3
-    assert d.converged
+    assert d.refine_status == "solved"
+    assert d.refined_gap_frac is not None
+    assert d.relaxed_gap_frac is not None
+    assert d.refined_gap_frac <= d.relaxed_gap_frac + 1e-6
+    assert abs(d.linearisation_error_frac) < 0.05
+    assert d.power_fit_error_frac < 0.03
