@@ -22,7 +22,7 @@ class RuleOptions:
     """How the rules are set; an empty trajectory means nowhere."""
 
     hysteresis_k: float = 0.5  # between start and stop
-    restore_s: float = 3600.0  # time constant with which a rule brings the rooms to its aim
+    restore_s: float = 10_800.0  # time constant with which a rule brings the rooms to its aim
     cheap_frac: float = 0.3  # heat-first-then-price: charge below this quantile of known prices
     water_ahead_s: float = 3600.0  # a warmer tank is prepared so long before it is due
     setback_k: Trajectory = ()  # target and lower edge are lower by this: the nights

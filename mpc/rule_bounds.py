@@ -7,7 +7,7 @@ import numpy as np
 from mpc.arrays import FloatArray
 from mpc.heat_pump import Rated, part_load_gain, rated, source_for
 from mpc.plan import HeatLimits, PlanRequest
-from mpc.power_curve import Emission, flow_c, heat_max_w
+from mpc.power_curve import Emission, heat_max_w, lowest_w
 
 NODE_K = 0.5  # between the temperatures for which the bounds are worked out beforehand
 BEYOND_K = 5.0  # the table reaches this far beyond start and band; its edges hold outside
@@ -80,10 +80,9 @@ def room_bounds(request: PlanRequest) -> RoomBounds:
 
 def _least_w(where: Emission, most_w: FloatArray) -> FloatArray:
     """Lowest continuous heat: q = frac * capacity at the flow that q needs, from above."""
-    frac = where.limits.modulation_min_frac
     least_w = most_w
     for _ in range(2):  # capacity falls with the flow: the second value is the one from above
-        least_w = frac * where.pump.capacity_w(where.source_c, flow_c(where, least_w))
+        least_w = lowest_w(where, least_w)
     return least_w
 
 
@@ -108,8 +107,8 @@ class WaterBounds:
         if self.limits.power_max_w is None:
             return least, most
         allowed_w = self.limits.power_max_w[step] - self.standby_w
-        least_power_w = self.power_w(step, mean_c, least)
-        most_power_w = self.power_w(step, mean_c, most)
+        least_power_w = self._power_w(step, mean_c, least)
+        most_power_w = self._power_w(step, mean_c, most)
         if most_power_w <= allowed_w:
             return least, most
         if least_power_w > allowed_w or least >= most:
@@ -117,7 +116,7 @@ class WaterBounds:
         share = (allowed_w - least_power_w) / (most_power_w - least_power_w)
         return least, least + min(max(share, 0.0), 1.0) * (most - least)
 
-    def power_w(self, step: int, mean_c: float, heat_w: float) -> float:
+    def _power_w(self, step: int, mean_c: float, heat_w: float) -> float:
         """Electricity of the compressor for this heat while running, without standby."""
         source, flow = self.source_c[step], mean_c + self.approach_k
         load = heat_w / float(self.pump.capacity_w(source, flow))

@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from mpc.arrays import FloatArray
 from mpc.plan import PlanRequest
 from mpc.rule_aim import Aim
 from mpc.rule_bounds import WaterBounds, water_bounds
@@ -14,38 +13,41 @@ FULL_FRAC = 0.1  # a tank that takes less than this share of the lowest heat is 
 class TankSide:
     """The tank at the start of a step, and whether its hysteresis asks for a charge."""
 
-    def __init__(self, request: PlanRequest, aim: Aim, lasting_s: FloatArray) -> None:
-        """`lasting_s` is the length of each step. Raises ValueError without a tank."""
+    def __init__(self, request: PlanRequest, aim: Aim, first_frac: float) -> None:
+        """`first_frac` is what is left of the first step. Raises ValueError without a tank."""
         water = request.hot_water
         if water is None or aim.tank_start_c is None or aim.tank_stop_c is None:
             raise ValueError("the request has no hot water")
         self._water = water
         self._start_c, self._stop_c = aim.tank_start_c, aim.tank_stop_c
         self._bounds: WaterBounds = water_bounds(request)
-        self._layers: Layers = layers_steps(
-            water.tank, step_h=lasting_s / 3600.0, draw_kwh_per_k=np.array(water.draw_kwh_per_k)
-        )
+        step_h = np.full(len(water.draw_kwh_per_k), request.horizon.step_s / 3600.0)
+        drawn = np.array(water.draw_kwh_per_k)
+        step_h[0], drawn[0] = step_h[0] * first_frac, drawn[0] * first_frac
+        self._layers: Layers = layers_steps(water.tank, step_h=step_h, draw_kwh_per_k=drawn)
         self._c = np.array(water.state_c)
         self._sanitised = False
         self.asks = bool(request.compressor.running) and request.compressor.hot_water
 
-    @property
-    def upper_c(self) -> float:
-        """What comes out of the tap."""
-        return float(self._c[0])
-
     def look(self, k: int) -> None:
         """Update the hysteresis at the start of step `k`."""
         least_w, most_w = self.range_w(k)
-        sanitising = self._sanitising(k)
-        if self.upper_c < self._start_c[k] or sanitising:
+        if self._c[0] < self._start_c[k] or self._sanitising(k):
             self.asks = True
         if self.room_w(k) <= FULL_FRAC * least_w or most_w <= 0.0:
             self.asks = False
 
     def range_w(self, k: int) -> tuple[float, float]:
-        """(least, most) heat of a running pump into the tank as it is; (0, 0): not allowed."""
-        return self._bounds.at(k, float(self._c.mean()))
+        """(least, most) heat of a running pump into the tank; (0, 0): not allowed.
+
+        At the mean temperature of the step at most heat: the hottest that it can come to.
+        """
+        least_w, most_w = self._bounds.at(k, float(self._c.mean()))
+        end_c = self._layers.a[k] @ self._c + self._layers.b[k] * most_w / 1000.0
+        end_c = end_c + self._layers.d[k]
+        later_least_w, later_most_w = self._bounds.at(k, 0.5 * float((self._c + end_c).mean()))
+        most_w = min(most_w, later_most_w)
+        return min(max(least_w, later_least_w), most_w), most_w
 
     def room_w(self, k: int) -> float:
         """Heat over the whole step that fills the tank by its end."""
@@ -53,12 +55,6 @@ class TankSide:
         layers = self._layers
         cold_c = float(np.mean(layers.a[k] @ self._c + layers.d[k]))
         return max(0.0, (full_c - cold_c) / float(np.mean(layers.b[k])) * 1000.0)
-
-    def power_w(self, k: int, heat_w: float, run_frac: float) -> float:
-        """Electricity for this mean heat when the pump charges for `run_frac` of the step."""
-        if heat_w <= 0.0:
-            return 0.0
-        return run_frac * self._bounds.power_w(k, float(self._c.mean()), heat_w / run_frac)
 
     def advance(self, k: int, heat_w: float) -> None:
         """To the end of step `k`."""

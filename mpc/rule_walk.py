@@ -1,29 +1,17 @@
 """A rule walking through the horizon: hysteresis, machine and house, one step after the other."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
 from mpc.arrays import FloatArray
 from mpc.building import steady_state
 from mpc.plan import PlanRequest
-from mpc.replay import House
+from mpc.replay import Decisions, House
 from mpc.rule_aim import Aim, Hold, RuleOptions
 from mpc.rule_bounds import heats_floor, room_bounds
 from mpc.rule_machine import Work, machine_of, new_days
 from mpc.rule_tank import TankSide
-
-
-@dataclass(slots=True)
-class Walked:
-    """What was decided, per step; the entries of hot water are empty without a tank."""
-
-    heat_w: list[float] = field(default_factory=list)
-    run_frac: list[float] = field(default_factory=list)
-    water_heat_w: list[float] = field(default_factory=list)
-    water_run_frac: list[float] = field(default_factory=list)
-    water_power_w: list[float] = field(default_factory=list)
-    upper_c: list[float] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +24,7 @@ class _Rooms:
     cooling_c: FloatArray  # states at the end of the step without heat
 
 
-def walk(request: PlanRequest, house: House, aim: Aim, options: RuleOptions) -> Walked:
+def walk(request: PlanRequest, house: House, aim: Aim, options: RuleOptions) -> Decisions:
     """Step through the request's horizon with this aim; all decisions look at the past only.
 
     Order of precedence: limits, run and off times, frost, hold, start budget, hot water, rooms.
@@ -54,7 +42,12 @@ def walk(request: PlanRequest, house: House, aim: Aim, options: RuleOptions) -> 
         if k == 0 or hold[k] is not hold[k - 1]:
             walker.enter(hold[k])
         walker.step(k)
-    return walker.done
+    return Decisions(
+        heat_w=walker.heat_w,
+        run_frac=walker.run_frac,
+        dhw_heat_w=walker.dhw_heat_w if request.hot_water else None,
+        dhw_run_frac=walker.dhw_run_frac if request.hot_water else None,
+    )
 
 
 class _Walker:
@@ -70,17 +63,18 @@ class _Walker:
         ).heat_w
         fast_kwh_per_k = np.array([building.air_kwh_per_k, 0.0, building.floor_kwh_per_k or 0.0])
         self._weight = (fast_kwh_per_k / fast_kwh_per_k.sum())[: len(house.start_c)]
-        self._lasting_s = np.full(len(horizon.outdoor_c), float(horizon.step_s))
+        steps = len(horizon.outdoor_c)
+        self._lasting_s = np.full(steps, float(horizon.step_s))
         self._lasting_s[0] *= house.first_frac
         self._restored_frac = 1.0 - np.exp(-self._lasting_s / max(options.restore_s, 1.0))
         self._state = house.start_c
-        self._tank = TankSide(request, aim, self._lasting_s) if request.hot_water else None
+        self._tank = TankSide(request, aim, house.first_frac) if request.hot_water else None
         self.machine = machine_of(request)
         self._heating = self.machine.work is Work.ROOMS
         self._hold = Hold.FREE
         self._base_w: float | None = None  # heat at the start of the event; None: not known yet
         self._last_w: float | None = None if self.machine.runs else 0.0
-        self.done = Walked()
+        self.heat_w, self.run_frac, self.dhw_heat_w, self.dhw_run_frac = np.zeros((4, steps))
 
     def enter(self, hold: Hold) -> None:
         """From here on this is held, measured from the heat up to now."""
@@ -235,16 +229,15 @@ class _Walker:
         self, k: int, work: Work, rooms: _Rooms, *, heat_w: float, run_frac: float
     ) -> None:
         """House, tank and machine to the end of step `k`."""
-        done = self.done
-        room_w, water_w = (heat_w, 0.0) if work is Work.ROOMS else (0.0, heat_w)
-        done.heat_w.append(room_w)
-        done.run_frac.append(run_frac if work is Work.ROOMS else 0.0)
+        room_w, water_w = 0.0, 0.0
+        if work is Work.ROOMS:
+            room_w = self.heat_w[k] = heat_w
+            self.run_frac[k] = run_frac
+        elif work is Work.WATER:
+            water_w = self.dhw_heat_w[k] = heat_w
+            self.dhw_run_frac[k] = run_frac
         if self._tank is not None:
-            done.water_heat_w.append(water_w)
-            done.water_run_frac.append(run_frac if work is Work.WATER else 0.0)
-            done.water_power_w.append(self._tank.power_w(k, water_w, run_frac))
             self._tank.advance(k, water_w)
-            done.upper_c.append(self._tank.upper_c)
         self._state = rooms.cooling_c + self._b_heat(k) * room_w
         self.machine = self.machine.after(work, float(self._lasting_s[k]))
         self._last_w = heat_w

@@ -15,6 +15,7 @@ from mpc.replay import (
     energy_cost,
     house_of,
     outside_kh,
+    plan_from,
     plan_from_heat,
     steady_at_target,
 )
@@ -22,7 +23,6 @@ from mpc.request_check import flaw
 from mpc.rule_aim import Aim, RuleOptions, charging_aim, priced_aim, steady_aim
 from mpc.rule_walk import walk
 
-DIGITS = 3  # of shares and temperatures
 USUAL = RuleOptions()
 
 
@@ -127,22 +127,5 @@ def _check(request: PlanRequest) -> None:
 
 
 def _walked(request: PlanRequest, aim: Aim, options: RuleOptions) -> Plan:
-    """The walk as a plan: the rooms replayed, hot water and circulation pump added to the power."""
     house = house_of(request)
-    done = walk(request, house, aim, options)
-    plan = plan_from_heat(request, house, np.array(done.heat_w), source=aim.name)
-    runs = np.array(done.run_frac)
-    power_w = np.array(plan.power_w)
-    if done.water_heat_w:
-        runs = runs + np.array(done.water_run_frac)
-        power_w = power_w + np.array(done.water_power_w)
-    power = np.round(power_w + request.compressor.circulation_w * runs, 1)
-    return replace(
-        plan,
-        power_w=tuple(power.tolist()),
-        cost=energy_cost(tuple(power.tolist()), plan.price_per_kwh, plan.step_s),
-        run_frac=tuple(done.run_frac),
-        dhw_heat_w=tuple(np.round(done.water_heat_w, 1).tolist()),
-        dhw_run_frac=tuple(np.round(done.water_run_frac, DIGITS).tolist()),
-        dhw_c=tuple(np.round(done.upper_c, DIGITS).tolist()),
-    )
+    return plan_from(request, house, walk(request, house, aim, options), source=aim.name)
