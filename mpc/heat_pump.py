@@ -1,6 +1,6 @@
 """COP and capacity of a heat pump over source and flow temperature."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
 
@@ -52,30 +52,81 @@ class HeatPumpMap:
 
 @dataclass(frozen=True, slots=True)
 class Rated:
-    """A map ready for many questions: rated COP and heat on a full grid (sources x flows)."""
+    """A map ready for many questions: rated COP and heat on a full grid (sources x flows).
+
+    Bilinear inside a cell, held beyond the grid. Every cell is kept as the four coefficients of
+    y = c0 + c1 s + c2 f + c3 s f for COP and heat, so that a question costs one look-up.
+    """
 
     source_c: FloatArray
     flow_c: FloatArray
     rated_cop: FloatArray
     rated_heat_w: FloatArray
     field_frac: float
+    _cells: FloatArray = field(init=False, repr=False)  # 8 x cells
+    _heat_least_w: float = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Turn the tables into coefficients."""
+        tables = (self.rated_cop, self.rated_heat_w)
+        cells = np.vstack([_coefficients(t, self.source_c, self.flow_c) for t in tables])
+        object.__setattr__(self, "_cells", cells)
+        least_w = CAPACITY_MIN_FRAC * float(self.rated_heat_w.max())
+        object.__setattr__(self, "_heat_least_w", least_w)
+
+    def at(self, source_c: ArrayLike, flow_c: ArrayLike) -> tuple[FloatArray, FloatArray]:
+        """`cop` and `capacity_w` together, for little more than the price of one."""
+        s, f, cell = self._located(source_c, flow_c)
+        c = self._cells.take(cell, axis=1)
+        rated_cop = c[0] + c[1] * s + (c[2] + c[3] * s) * f
+        heat_w = c[4] + c[5] * s + (c[6] + c[7] * s) * f
+        return (
+            np.maximum(self.field_frac * rated_cop, COP_MIN),
+            np.maximum(heat_w, self._heat_least_w),
+        )
 
     def cop(self, source_c: ArrayLike, flow_c: ArrayLike) -> FloatArray:
         """See `cop`."""
-        rated = self._bilinear(self.rated_cop, source_c, flow_c)
-        return np.maximum(self.field_frac * rated, COP_MIN)
+        s, f, cell = self._located(source_c, flow_c)
+        c = self._cells[:4].take(cell, axis=1)
+        rated_cop = c[0] + c[1] * s + (c[2] + c[3] * s) * f
+        found: FloatArray = np.maximum(self.field_frac * rated_cop, COP_MIN)
+        return found
 
     def capacity_w(self, source_c: ArrayLike, flow_c: ArrayLike) -> FloatArray:
         """See `capacity_w`."""
-        rated = self._bilinear(self.rated_heat_w, source_c, flow_c)
-        return np.maximum(rated, CAPACITY_MIN_FRAC * float(self.rated_heat_w.max()))
+        s, f, cell = self._located(source_c, flow_c)
+        c = self._cells[4:].take(cell, axis=1)
+        heat_w = c[0] + c[1] * s + (c[2] + c[3] * s) * f
+        found: FloatArray = np.maximum(heat_w, self._heat_least_w)
+        return found
 
-    def _bilinear(self, values: FloatArray, source_c: ArrayLike, flow_c: ArrayLike) -> FloatArray:
-        i, u = _locate(self.source_c, source_c)
-        j, v = _locate(self.flow_c, flow_c)
-        low = values[i, j] * (1.0 - u) + values[i + 1, j] * u
-        high = values[i, j + 1] * (1.0 - u) + values[i + 1, j + 1] * u
-        return np.asarray(low * (1.0 - v) + high * v, dtype=np.float64)
+    def _located(
+        self, source_c: ArrayLike, flow_c: ArrayLike
+    ) -> tuple[FloatArray, FloatArray, NDArray[np.intp]]:
+        """Both temperatures within the grid, and the cell they fall into."""
+        s = _held(np.asarray(source_c, dtype=np.float64), self.source_c)
+        f = _held(np.asarray(flow_c, dtype=np.float64), self.flow_c)
+        row = self.source_c[1:-1].searchsorted(s, side="right")
+        column = self.flow_c[1:-1].searchsorted(f, side="right")
+        return s, f, np.asarray(row * (len(self.flow_c) - 1) + column)
+
+
+def _held(at: FloatArray, axis: FloatArray) -> FloatArray:
+    held: FloatArray = np.minimum(np.maximum(at, axis[0]), axis[-1])  # np.clip is far slower
+    return held
+
+
+def _coefficients(values: FloatArray, source_c: FloatArray, flow_c: FloatArray) -> FloatArray:
+    """c0..c3 of every cell of a table (4 x cells); the table's corners are met."""
+    s, f = source_c[:-1, None], flow_c[None, :-1]
+    ds, df = np.diff(source_c)[:, None], np.diff(flow_c)[None, :]
+    corner = values[:-1, :-1]
+    by_s = (values[1:, :-1] - corner) / ds
+    by_f = (values[:-1, 1:] - corner) / df
+    both = (values[1:, 1:] - values[1:, :-1] - values[:-1, 1:] + corner) / (ds * df)
+    c0 = corner - by_s * s - by_f * f + both * s * f
+    return np.stack([c0, by_s - both * f, by_f - both * s, both]).reshape(4, -1)
 
 
 def part_load_gain(source_c: ArrayLike, flow_c: ArrayLike, load_frac: ArrayLike) -> FloatArray:
@@ -188,9 +239,3 @@ def _surface(heat_pump: HeatPumpMap) -> Rated:
         rated_heat_w=surface(heats, PRIOR_HEAT_PER_K, HEAT_PER_K_RANGE),
         field_frac=heat_pump.field_frac,
     )
-
-
-def _locate(axis: FloatArray, at: ArrayLike) -> tuple[NDArray[np.intp], FloatArray]:
-    x = np.clip(np.asarray(at, dtype=np.float64), axis[0], axis[-1])
-    i = np.clip(np.searchsorted(axis, x, side="right") - 1, 0, len(axis) - 2)
-    return i, (x - axis[i]) / (axis[i + 1] - axis[i])

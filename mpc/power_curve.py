@@ -95,9 +95,9 @@ def power_w(where: Emission, heat_w: FloatArray) -> FloatArray:
     """
     running_w = np.maximum(heat_w, lowest_w(where, heat_w))
     running_c = flow_c(where, running_w)
-    load_frac = running_w / where.pump.capacity_w(where.source_c, running_c)
-    gain = part_load_gain(where.source_c, running_c, load_frac)
-    return heat_w / (gain * where.pump.cop(where.source_c, running_c)) + where.standby_w
+    full_cop, full_w = where.pump.at(where.source_c, running_c)
+    gain = part_load_gain(where.source_c, running_c, running_w / full_w)
+    return heat_w / (gain * full_cop) + where.standby_w
 
 
 def lowest_w(where: Emission, heat_w: FloatArray) -> FloatArray:
@@ -167,8 +167,8 @@ def tank_power_w(
     pump: Rated, heat_w: FloatArray, *, source_c: FloatArray, flow_c: FloatArray
 ) -> FloatArray:
     """Electricity for heat into the tank at this flow temperature, without standby."""
-    load_frac = heat_w / pump.capacity_w(source_c, flow_c)
-    return heat_w / (part_load_gain(source_c, flow_c, load_frac) * pump.cop(source_c, flow_c))
+    full_cop, full_w = pump.at(source_c, flow_c)
+    return heat_w / (part_load_gain(source_c, flow_c, heat_w / full_w) * full_cop)
 
 
 def tank_curve(

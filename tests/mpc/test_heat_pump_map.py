@@ -13,6 +13,7 @@ from mpc.heat_pump import (
     capacity_w,
     cop,
     part_load_gain,
+    rated,
     source_for,
 )
 from mpc.heat_pump_maps import (
@@ -120,6 +121,33 @@ def test_cop_never_rises_with_the_flow_and_never_falls_below_one(
     cool, warm = (float(cop(heat_pump, source_c, f)) for f in (flow_c, flow_c + warmer_k))
     assert 1.0 <= warm <= cool + 1e-9
     assert float(capacity_w(heat_pump, source_c, flow_c)) > 0.0
+
+
+@given(source_c=st.floats(-40.0, 40.0), flow_c=st.floats(5.0, 90.0), which=st.integers(0, 5))
+def test_between_the_nodes_a_map_is_bilinear_and_beyond_them_it_holds(
+    source_c: float, flow_c: float, which: int
+) -> None:
+    pump = rated((*MAPS, SCATTERED, ONE_POINT)[which])
+    for values, found in zip(
+        (pump.rated_cop, pump.rated_heat_w),
+        (pump.cop(source_c, flow_c), pump.capacity_w(source_c, flow_c)),
+        strict=True,
+    ):
+        along_flow = [np.interp(source_c, pump.source_c, column) for column in values.T]
+        expected = float(np.interp(flow_c, pump.flow_c, along_flow))
+        if values is pump.rated_cop:
+            expected = max(pump.field_frac * expected, 1.0)
+        else:
+            expected = max(expected, 0.2 * float(values.max()))
+        assert float(found) == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("heat_pump", MAPS)
+def test_cop_and_capacity_asked_together_are_those_asked_apart(heat_pump: HeatPumpMap) -> None:
+    pump, source_c, flow_c = rated(heat_pump), np.linspace(-30.0, 30.0, 61), 41.0
+    cops, heats_w = pump.at(source_c, flow_c)
+    assert cops.tolist() == pump.cop(source_c, flow_c).tolist()
+    assert heats_w.tolist() == pump.capacity_w(source_c, flow_c).tolist()
 
 
 @pytest.mark.parametrize("heat_pump", MAPS)
