@@ -268,3 +268,40 @@ def test_options_that_do_not_fit_the_horizon_are_refused(make_request: Make) -> 
 @pytest.mark.parametrize("name", RULES)
 def test_a_plan_carries_the_name_of_its_rule(make_request: Make, name: str) -> None:
     assert RULES[name](make_request()).source == name
+
+
+@pytest.mark.parametrize("name", ["heat-led", "curve-with-hysteresis"])
+@pytest.mark.parametrize("kind", EmitterKind)
+def test_a_rule_that_goes_on_from_its_own_plan_decides_the_same(
+    make_request: Make, name: str, kind: EmitterKind
+) -> None:
+    request = make_request(kind=kind, hours=24, outdoor_c=7.0)
+    whole = RULES[name](request)
+    house = house_of(request)
+    states = house.states_c(np.array(whole.heat_w))
+    for k in (13, 40, 70):
+        later_at = request.horizon.starts_at + timedelta(seconds=k * STEP_S)
+        rest = {
+            field: getattr(request.horizon, field)[k:]
+            for field in ("outdoor_c", "ghi_w_per_m2", "spot_per_kwh", "price_per_kwh")
+        }
+        left = (True,) * (96 - k)
+        horizon = replace(request.horizon, starts_at=later_at, price_known=left, **rest)
+        edges = {f: getattr(request.comfort, f)[k:] for f in ("low_c", "high_c", "target_c")}
+        state_c = tuple(states[:, k - 1].tolist())
+        later = replace(
+            request,
+            horizon=horizon,
+            comfort=replace(request.comfort, **edges),
+            estimate=replace(request.estimate, at=later_at, state_c=state_c),
+            compressor=Compressor(running=whole.heat_w[k - 1] > 0.0),
+        )
+        assert RULES[name](later).heat_w == pytest.approx(whole.heat_w[k:], abs=2.0)
+
+
+def test_what_is_gone_of_the_first_step_counts_for_the_shortest_run(make_request: Make) -> None:
+    request = make_request(hours=12, outdoor_c=14.0, room_c=23.0)
+    estimate = replace(request.estimate, at=request.estimate.at + timedelta(seconds=600))
+    machine = Compressor(running=True, since_s=0.0, minimum_run_s=1000.0)
+    plan = RULES["heat-led"](replace(request, estimate=estimate, compressor=machine))
+    assert plan.run_frac[:3] == (1.0, 1.0, 0.0)  # 300 s and 900 s

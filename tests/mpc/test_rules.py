@@ -104,6 +104,30 @@ def test_a_shifted_plan_is_what_is_left_of_it(make_request: Make) -> None:
     assert left.cost + first == pytest.approx(plan.cost, abs=1e-5)
 
 
+def test_a_shifted_plan_cuts_every_trajectory_it_has(make_request: Make) -> None:
+    plan = heating_curve_plan(make_request())
+    steps = len(plan.heat_w)
+    marked = tuple(float(k) for k in range(steps))
+    optional = {
+        "run_frac": marked,
+        "dhw_heat_w": marked,
+        "dhw_run_frac": marked,
+        "dhw_c": marked,
+        "heater_w": (),
+        "buffer_c": marked,
+        "marginal_per_kwh": marked,
+    }
+    full = replace(plan, **optional, refined_steps=24)
+    left = shifted(full, plan.starts_at + timedelta(hours=5))
+    assert left is not None
+    for name, before in optional.items():
+        assert getattr(left, name) == before[20:]
+    assert left.refined_steps == 4
+    later = shifted(full, plan.starts_at + timedelta(hours=7))
+    assert later is not None
+    assert later.refined_steps == 0
+
+
 def test_a_plan_that_has_run_out_leaves_nothing(make_request: Make) -> None:
     plan = heating_curve_plan(make_request())
     end = plan.starts_at + timedelta(hours=24)
