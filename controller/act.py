@@ -100,16 +100,19 @@ class Actuator:
     async def hand_back(self, at: datetime) -> bool:
         """Give every knob back; True when nothing of ours is left on the pump."""
         self._ledger.see(at)
-        for lease in tuple(self._leases.values()):
+        await self._give_back(tuple(self._leases.values()), at)
+        if not self._leases:
+            log.info("the pump is on its own control since %s", at.isoformat(timespec="seconds"))
+        return not self._leases
+
+    async def _give_back(self, leases: Collection[Lease], at: datetime) -> None:
+        for lease in leases:
             try:
                 await self._return_knob(lease, at)
             except DriverError as error:
                 log.warning("could not hand back %s, will try again: %s", lease.capability, error)
                 continue
             self._forget(lease)
-        if not self._leases:
-            log.info("the pump is on its own control since %s", at.isoformat(timespec="seconds"))
-        return not self._leases
 
     def take_up_again(self) -> None:
         """After `resume`: knobs that were left to somebody else may be used once more."""
@@ -131,6 +134,8 @@ class Actuator:
                 refusals.append(f"{capability}: {held}")
             elif held is not None:
                 read_back[capability] = held
+        unwanted = [lease for c, lease in self._leases.items() if c not in settings]
+        await self._give_back(unwanted, at)
         if refusals:
             return NotApplied("; ".join(refusals))
         answers = {c: a.value for c, a in self._answers.items() if c in settings and a.confirmed}

@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TypeAlias
 
-from controller.actuation import BLOCK_STATE, DIRECT, NORMAL_STATE
+from controller.actuation import BLOCK_STATE, DIRECT, NORMAL_STATE, span
 from controller.snapshot import Snapshot
 from drivers.api import Capability, Knob, OperatingState, Signal
 
@@ -93,6 +93,8 @@ class Limits:
     minimum_off_s: float
     frost_c: float
     room_max_c: float
+    tank_knob: Knob | None = None  # the one that steers hot water
+    tank_max_c: float = math.inf  # its highest set-point
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,15 +289,29 @@ def _within_the_knob(draft: Draft, situation: Situation) -> Draft:
     knob = situation.limits.knob
     if knob is None or knob.capability not in draft.settings:
         return draft
-    value = draft.settings[knob.capability]
-    low = knob.minimum if knob.safe_minimum is None else max(knob.minimum, knob.safe_minimum)
-    high = knob.maximum if knob.safe_maximum is None else min(knob.maximum, knob.safe_maximum)
+    low, high = span(knob)
     if knob.capability in DIRECT:
         high = min(high, situation.limits.flow_max_c)
+    return _bounded(draft, knob, low, high)
+
+
+def _tank_within_its_knob(draft: Draft, situation: Situation) -> Draft:
+    """Never hotter than the owner's limit, nor cooler than a house can live with for ever."""
+    knob = situation.limits.tank_knob
+    if knob is None or knob.capability not in draft.settings:
+        return draft
+    low, high = span(knob)
+    if knob.capability is Capability.DHW_SETPOINT:
+        high = max(low, min(high, situation.limits.tank_max_c))
+    return _bounded(draft, knob, low, high)
+
+
+def _bounded(draft: Draft, knob: Knob, low: float, high: float) -> Draft:
     if low > high:
         return draft.because(
             f"{knob.capability} starts at {low:g}, above the limit of {high:g}", refused=True
         )
+    value = draft.settings[knob.capability]
     bounded = min(max(value, low), high)
     if bounded == value:
         return draft
@@ -343,5 +359,6 @@ RULES: tuple[Rule, ...] = (
     _power_within_limits,
     _block_has_an_end,
     _within_the_knob,
+    _tank_within_its_knob,
 )
 """In this order: may we act at all, comfort and compressor, frost, then the hard bounds."""

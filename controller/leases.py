@@ -6,7 +6,7 @@ from datetime import datetime
 from controller.guard import Purpose
 from controller.store import Lease
 from controller.wear import Move, is_stored
-from drivers.api import Absent, Knob, Sample
+from drivers.api import Absent, Capability, Knob, Sample
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +60,8 @@ def ours(held: Sample, lease: Lease, knob: Knob) -> bool:
     A write in several steps that was never read back may have ended between two of them.
     """
     before = lease.written_before
+    if knob.capability is Capability.DHW_BOOST and held.value == 0.0:
+        return True  # a boost ends by itself
     if before is not None and near(held.value, before, knob):
         return True
     unread = before is None or not near(before, lease.written, knob)
