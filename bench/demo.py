@@ -190,10 +190,11 @@ def _prices(result: DemoResult) -> Timeline:
         spot_at(zone.spot_per_kwh, result.spec.start_at + timedelta(hours=hour))
         for hour in range(math.ceil(result.spec.days * 24))
     ]
+    prices = tariff.import_prices(result.spec.start_at, 3600, spots)
     return Timeline(
         starts_at=result.spec.start_at,
         step_s=3600,
-        values=[None if math.isnan(spot) else tariff.price_per_kwh(spot) for spot in spots],
+        values=[None if math.isnan(price) else price for price in prices.tolist()],
     )
 
 

@@ -50,7 +50,7 @@ def true_kpis(
         used_kwh = following.electricity_kwh - now.electricity_kwh
         spot = spot_at(prices, now.at)
         spot_cost += used_kwh * spot
-        cost += used_kwh * tariff.price_per_kwh(spot)
+        cost += used_kwh * tariff.price_per_kwh(spot, now.at)
         below_kh += max(low_c - min(now.zone_c), 0.0) * hours
         above_kh += max(max(now.zone_c) - high_c, 0.0) * hours
         room_kh += sum(now.zone_c) / len(now.zone_c) * hours

@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails
 
 from controller.config_hot_water import HotWaterSection
 from controller.config_room import Room
+from controller.config_tariff import TariffSection
 from controller.config_values import Duration
 from controller.config_values import Section as _Section
 from drivers.api import Capability
@@ -189,17 +190,6 @@ class Comfort(_Section):
     )
 
 
-class Tariff(_Section):
-    """What a kWh costs beyond spot: (spot × (1 + margin_frac) + adder) × (1 + vat_frac)."""
-
-    currency: str = Field("EUR", min_length=3, max_length=3)
-    margin_frac: float = Field(0.0, ge=0, le=1, description="supplier's margin on spot")
-    adder_per_kwh: float = Field(
-        0.0, ge=-1, le=2, description="supplier, grid, taxes per kWh, before VAT"
-    )
-    vat_frac: float = Field(0.0, ge=0, le=1)
-
-
 class PriceFile(_Section):
     """Day-ahead prices from a CSV file that something else keeps fresh."""
 
@@ -262,7 +252,7 @@ class HouseConfig(_Section):
     room: Room | None = Field(None)
     comfort: Comfort = Field(default_factory=Comfort)
     hot_water: HotWaterSection = Field(default_factory=HotWaterSection)
-    tariff: Tariff = Field(default_factory=Tariff)
+    tariff: TariffSection = Field(default_factory=TariffSection)
     prices: PriceFile | None = Field(None)
     weather: WeatherFile | None = Field(None)
     control: Control = Field(default_factory=Control)

@@ -52,7 +52,7 @@ def kpis(
             priced = False
         else:
             spot_cost += used_kwh * spot
-            cost += used_kwh * model.tariff.price_per_kwh(spot)
+            cost += used_kwh * model.tariff.price_per_kwh(spot, record.at)
         given_kwh = _given_kwh(record.snapshot, following.snapshot, hours)
         heat_known = heat_known and given_kwh is not None
         heat_kwh += 0.0 if given_kwh is None else given_kwh

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 from controller.config import HouseConfig
+from controller.model_tariff import tariff_of
 from mpc.building import (
     Building,
     Emitter,
@@ -51,17 +52,11 @@ def house_model(config: HouseConfig) -> HouseModel:
         design_flow_c=house.design_flow_c,
         design_outdoor_c=house.design_outdoor_c,
     )
-    tariff = config.tariff
     return HouseModel(
         building=with_radiators(building, emitter) if kind is EmitterKind.RADIATOR else building,
         emitter=emitter,
         heat_pump=heat_pump_map(config),
-        tariff=Tariff(
-            margin_frac=tariff.margin_frac,
-            adder_per_kwh=tariff.adder_per_kwh,
-            vat_frac=tariff.vat_frac,
-            currency=tariff.currency,
-        ),
+        tariff=tariff_of(config.tariff, house.timezone),
     )
 
 

@@ -70,13 +70,15 @@ def build_horizon(
     edges_s = start_s + step_s * np.arange(length_s // step_s + 1, dtype=np.float64)
     spot, known, price_note = _spot(edges_s, prices)
     outdoor, ghi, weather_note = _weather(edges_s, weather)
+    starts_at = datetime.fromtimestamp(start_s, UTC)
+    prices_of_house = tariff.import_prices(starts_at, step_s, spot)
     return Horizon(
-        starts_at=datetime.fromtimestamp(start_s, UTC),
+        starts_at=starts_at,
         step_s=step_s,
         outdoor_c=tuple(outdoor.tolist()),
         ghi_w_per_m2=tuple(ghi.tolist()),
         spot_per_kwh=tuple(spot.tolist()),
-        price_per_kwh=tuple(tariff.price_per_kwh(value) for value in spot.tolist()),
+        price_per_kwh=tuple(prices_of_house.tolist()),
         price_known=tuple(known.tolist()),
         notes=tuple(note for note in (price_note, weather_note) if note),
     )

@@ -1,10 +1,11 @@
 """Grid tariffs on power: which interval means count, how they are averaged, what the level costs.
 
 Sources of the forms: Norwegian grid tariffs (three highest days of the month, steps), Swedish grid
-companies (weights and windows differ), the capacity tariff of Flanders (mean of twelve monthly peaks
-of at least 2.5 kW each), Fjellnett (five highest weighted weeks of twelve months).
+companies (weights and windows differ), the capacity tariff of Flanders (mean of twelve monthly
+peaks of at least 2.5 kW each), Fjellnett (five highest weighted weeks of twelve months).
 """
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -66,8 +67,8 @@ class PeakRate:
 
     def __post_init__(self) -> None:
         ends = [step.below_kw for step in self.steps]
-        if ends != sorted(set(ends)):
-            raise ValueError("steps must rise")
+        if ends and (ends != sorted(set(ends)) or ends[-1] != math.inf):
+            raise ValueError("fee steps rise, and the last one has no upper end")
 
     def holds(self, month: date) -> bool:
         """Does it count for the month that begins on this day?"""
@@ -80,7 +81,8 @@ class PeakTariff:
 
     An interval counts weight * mean; a group's value is its highest interval; the level is the
     mean of the `averaged` highest groups of the period, each at least `floor_kw`; groups that are
-    missing count as 0 (or the floor).
+    missing count as 0 (or the floor). `expected_frac` is for planning only: this share of the last
+    period's level is taken to be reached anyway, see `peak_charges`; 0 takes nothing for granted.
     """
 
     name: str
@@ -91,6 +93,7 @@ class PeakTariff:
     floor_kw: float = 0.0
     period: PeakPeriod = PeakPeriod.MONTH
     rates: tuple[PeakRate, ...] = ()
+    expected_frac: float = 0.0
     calendar: Calendar = field(default_factory=Calendar)
 
     def __post_init__(self) -> None:
@@ -102,10 +105,10 @@ class PeakTariff:
         if yearly and any(rate.steps for rate in self.rates):
             raise ValueError("fee steps are for a level that is formed month by month")
 
-    def interval_start(self, at: datetime) -> datetime:
-        """The start of the metered interval that an instant is in; intervals follow local time."""
+    def interval_start(self, at: datetime, span_s: int | None = None) -> datetime:
+        """The start of the interval (or other part of an hour) in local time that `at` is in."""
         local = self.calendar.local(at)
-        into_s = (local.minute * 60 + local.second) % self.interval_s
+        into_s = (local.minute * 60 + local.second) % (span_s or self.interval_s)
         return at - timedelta(seconds=into_s, microseconds=local.microsecond)
 
     def month_of(self, at: datetime) -> date:
@@ -180,4 +183,5 @@ class PeakTariff:
 
     @property
     def _bills_a_year(self) -> float:
+        """Bills that share the price of a rate."""
         return 1.0 if self.period is PeakPeriod.MONTH else float(YEAR_MONTHS)
