@@ -130,6 +130,17 @@ class HeatPump(Device):
     modulation_min_frac: float = Field(
         0.3, ge=0, le=1, description="lowest continuous share of capacity"
     )
+    start_cost: float = Field(
+        0.05, ge=0, description="what a start of the compressor counts, in the tariff's currency"
+    )
+    starts_per_day: int | None = Field(
+        None, ge=1, description="never plan more starts than this in a day"
+    )
+    dwell_s: Duration = Field(
+        900.0,
+        alias="dwell",
+        description="shortest planned stay in hot water, or in heating after it",
+    )
     knob: HeatKnob = Field(
         "auto", description="how heat is steered; auto takes the finest knob the pump has"
     )
@@ -172,7 +183,11 @@ class Comfort(_Section):
     room_c: float = Field(21.0, ge=10, le=28, description="the mean temperature wanted")
     band_k: float = Field(1.0, ge=0.1, le=4, description="allowed above and below it")
     margin_k: float = Field(
-        0.4, ge=0, le=2, description="kept free inside the band for forecast errors"
+        0.4, ge=0, le=2, description="kept free inside the band until errors have been measured"
+    )
+    margin: Literal["measured", "fixed"] = Field(
+        "measured",
+        description="measured: as wide as the plans' own errors lately; fixed: margin_k for ever",
     )
     away_c: float = Field(17.0, ge=8, le=25, description="the mean wanted while away")
     frost_c: float = Field(
@@ -222,6 +237,13 @@ class Control(_Section):
         alias="plan_max_age",
         description="an older plan gives way to the heating-curve rule",
     )
+    solver: Literal["clarabel", "piqp", "highs", "osqp"] = Field(
+        "clarabel", description="asked first; the others follow if its answer does not prove itself"
+    )
+    refine: bool = Field(
+        True, description="decide the first hours of a plan on or off, not by shares of the time"
+    )
+    refined_s: Duration = Field(6 * 3600.0, alias="refined", description="how many first hours")
     forecast_every_s: Duration = Field(900.0, alias="forecast_every", description="ask for news")
 
     @model_validator(mode="after")

@@ -15,6 +15,7 @@ from controller.clock import Clock
 from controller.estimate import Belief
 from controller.forecasts import KNOWN, Forecasts, Known
 from controller.guard import Memory, remember
+from controller.margin import MARGIN, Margin
 from controller.planner import PLAN, REQUEST, News, Planning
 from controller.recorder import Recorder
 from controller.records import StepRecord
@@ -25,7 +26,7 @@ from controller.stages import Stages, previous_of, settings_of
 from controller.store import Store
 from controller.wishes import Target, Wishes, forget_past, notice_thermostat, target
 from drivers.api import Device, Signal
-from mpc.plan import NotSolved, Plan, PlanRequest
+from mpc.plan import NotSolved, Plan, PlanRequest, Solved
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +59,7 @@ class Loop:
         self._before: StepRecord | None = None
         self._kept: dict[str, tuple[object, str]] = {}
         self._saved_at: datetime | None = None
+        self._margin = parts.store.value("margin", MARGIN) or Margin()
         self._hands = asyncio.Lock()  # one hand at a time on the pump
 
     async def run(self, stop: asyncio.Event, until: datetime | None = None) -> None:
@@ -104,7 +106,7 @@ class Loop:
         )
 
         p.forecasts.consider(at, tasks)
-        plan, note, news = self._plan(snapshot, belief, tasks)
+        plan, note, news = self._plan(snapshot, belief, memory, tasks)
 
         current, writes_left = await self._knob_now(at)
         wanted = p.stages.decide(
@@ -144,21 +146,27 @@ class Loop:
         return record
 
     def _plan(
-        self, snapshot: Snapshot, belief: Belief, tasks: asyncio.TaskGroup
+        self, snapshot: Snapshot, belief: Belief, memory: Memory, tasks: asyncio.TaskGroup
     ) -> tuple[Plan | None, str | None, News | None]:
         """The plan in force, a note if it is a stand-in, and the news that came; never waits."""
-        planning = self._p.planning
+        planning, before = self._p.planning, self._before
         if planning is None:
             return None, None, None
         news = planning.collect()
         if news is not None:
             self._keep("request", news.request, snapshot.at)
-        planning.consider(snapshot.at, tasks, lambda: self._question(snapshot, belief))
+            if isinstance(news.result, Solved):
+                self._margin = self._margin.promised(news.result.plan)
+        steers = self._p.stages.config.control.mode == "control"
+        asked = steers and before is not None and before.wanted.heat_w is not None
+        self._margin = self._margin.seen(snapshot.at, snapshot.value(Signal.ROOM_C), asked=asked)
+        planning.consider(snapshot.at, tasks, lambda: self._question(snapshot, belief, memory))
         plan, note = planning.plan_at(snapshot.at)
         return plan, note, news
 
-    def _question(self, snapshot: Snapshot, belief: Belief) -> PlanRequest:
+    def _question(self, snapshot: Snapshot, belief: Belief, memory: Memory) -> PlanRequest:
         stages = self._p.stages
+        knob = stages.machine.knob
         return plan_request(
             snapshot,
             known=self._p.forecasts.known,
@@ -166,6 +174,9 @@ class Loop:
             target_at=lambda at: self._target_at(at, snapshot),
             model=stages.model,
             config=stages.config,
+            memory=memory,
+            margin=self._margin,
+            whole=knob is not None and knob.capability in DIRECT | LIMITS,
         )
 
     def _target_at(self, at: datetime, snapshot: Snapshot) -> Target:
@@ -202,6 +213,7 @@ class Loop:
     def _save_belief(self, record: StepRecord) -> None:
         if self._saved_at is None or record.at - self._saved_at >= BELIEF_EVERY:
             self._p.store.save_belief(record.belief)
+            self._p.store.save_value("margin", MARGIN, self._margin)
             self._saved_at = record.at
 
     async def _settle(self) -> None:

@@ -6,12 +6,14 @@ from datetime import datetime, timedelta
 from controller.config import HouseConfig
 from controller.estimate import Belief, emitter_now, expected
 from controller.forecasts import Known
+from controller.guard import Memory
+from controller.margin import Margin
 from controller.model import HouseModel
 from controller.snapshot import Snapshot
 from controller.wishes import Target
-from drivers.api import PriceSeries, Signal, WeatherSeries
+from drivers.api import OperatingState, PriceSeries, Signal, WeatherSeries
 from mpc.horizon import Horizon, PriceForecast, WeatherForecast, build_horizon
-from mpc.plan import Comfort, HeatLimits, PlanRequest
+from mpc.plan import Comfort, Compressor, HeatLimits, PlanRequest, Search
 
 PERSISTENCE_FALLBACK_C = 2.0
 """Outdoor temperature when neither forecast nor sensor says anything: a Danish winter day."""
@@ -25,8 +27,14 @@ def plan_request(
     target_at: Callable[[datetime], Target],
     model: HouseModel,
     config: HouseConfig,
+    memory: Memory,
+    margin: Margin,
+    whole: bool,
 ) -> PlanRequest:
-    """Ask for a plan from `snapshot.at` on; `target_at` gives the wanted room at any instant."""
+    """Ask for a plan from `snapshot.at` on; `target_at` gives the wanted room at any instant.
+
+    `whole`: the first hours shall be decided on or off, because the pump can be told so.
+    """
     at = snapshot.at
     horizon = build_horizon(
         now=at,
@@ -42,7 +50,7 @@ def plan_request(
         made_at=at,
         horizon=horizon,
         estimate=expected(belief),
-        comfort=_comfort(horizon, belief, target_at, config),
+        comfort=_comfort(horizon, belief, target_at, (config, margin)),
         limits=HeatLimits(
             flow_max_c=pump.flow_max_c,
             power_max_w=limit,
@@ -51,24 +59,60 @@ def plan_request(
         building=model.building,
         emitter=emitter_now(belief, model),
         heat_pump=model.heat_pump,
+        compressor=_compressor(snapshot, memory, config),
+        search=_search(config, whole=whole),
+    )
+
+
+def _compressor(snapshot: Snapshot, memory: Memory, config: HouseConfig) -> Compressor:
+    """The machine's limits, and how long it has been running or resting."""
+    pump = config.heat_pump
+    known = memory.since is not None
+    return Compressor(
+        minimum_run_s=pump.minimum_run_s,
+        minimum_off_s=pump.minimum_off_s,
+        dwell_s=pump.dwell_s,
+        start_price=pump.start_cost,
+        starts_per_day=pump.starts_per_day,
+        running=memory.compressor_on if known else None,
+        hot_water=snapshot.operating_state is OperatingState.DHW,
+        since_s=(snapshot.at - memory.since).total_seconds() if memory.since else 0.0,
+    )
+
+
+def _search(config: HouseConfig, *, whole: bool) -> Search:
+    control = config.control
+    others = [name for name in ("clarabel", "piqp", "highs") if name != control.solver]
+    return Search(
+        solvers=(control.solver, *others),
+        refine=whole and control.refine,
+        refined_s=control.refined_s,
     )
 
 
 def _comfort(
-    horizon: Horizon, belief: Belief, target_at: Callable[[datetime], Target], config: HouseConfig
-) -> Comfort:  # fmt: skip
+    horizon: Horizon,
+    belief: Belief,
+    target_at: Callable[[datetime], Target],
+    kept: tuple[HouseConfig, Margin],
+) -> Comfort:
+    """The band of every step, narrower by the margin of its lead."""
+    config, margin = kept
     comfort = config.comfort
     step = timedelta(seconds=horizon.step_s)
     ends = [horizon.starts_at + step * (i + 1) for i in range(len(horizon.outdoor_c))]
     targets = [target_at(end) for end in ends]
+    leads_s = [horizon.step_s * (i + 1) for i in range(len(ends))]
+    free = [margin.kept_k(lead_s, comfort) for lead_s in leads_s]
     return Comfort(
-        low_c=tuple(t.room_c - t.band_k + comfort.margin_k for t in targets),
-        high_c=tuple(t.room_c + t.band_k - comfort.margin_k for t in targets),
+        low_c=tuple(t.room_c - t.band_k + k for t, k in zip(targets, free, strict=True)),
+        high_c=tuple(t.room_c + t.band_k - k for t, k in zip(targets, free, strict=True)),
         target_c=tuple(t.room_c for t in targets),
         balance_kh=belief.balance_kh,
         below_price_per_kh=comfort.below_price_per_kh,
         above_price_per_kh=comfort.above_price_per_kh,
         mean_price_per_kh=comfort.mean_price_per_kh,
+        frost_c=comfort.frost_c,
     )
 
 

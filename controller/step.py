@@ -73,9 +73,19 @@ def machine(config: HouseConfig, knob: Knob | None) -> Machine:
     )
 
 
+def planned_run(plan: Plan, at: datetime) -> bool | None:
+    """Whether the compressor shall work for the rooms; None where the plan does not decide that."""
+    index = _index(plan, at)
+    return plan.run_frac[index] > 0.5 if 0 <= index < plan.refined_steps else None
+
+
+def _index(plan: Plan, at: datetime) -> int:
+    return math.floor((at - plan.starts_at).total_seconds() / plan.step_s)
+
+
 def planned_heat_w(plan: Plan, at: datetime) -> float | None:
     """The plan's heat for the step that holds `at`; None outside the plan."""
-    index = math.floor((at - plan.starts_at).total_seconds() / plan.step_s)
+    index = _index(plan, at)
     return plan.heat_w[index] if 0 <= index < len(plan.heat_w) else None
 
 
@@ -136,11 +146,15 @@ def _run_or_rest(
     machine: Machine,
     snapshot: Snapshot,
 ) -> Wanted:
-    """A pump gives its lowest heat or none: heat below that becomes runs and rests."""
+    """A pump gives its lowest heat or none: the plan's whole decisions say which; where it has
+    none, heat below the lowest becomes runs and rests here."""
     least_w = lowest_heat_w(snapshot, model, machine)
     running = memory.compressor_on is True
-    soon_w = max(heat_w, mean_heat_w(plan, snapshot.at, LOOK_S)) if running else heat_w
-    if soon_w < least_w * (KEEP_FRAC if running else START_FRAC):
+    run = planned_run(plan, snapshot.at)
+    if run is None:
+        soon_w = max(heat_w, mean_heat_w(plan, snapshot.at, LOOK_S)) if running else heat_w
+        run = soon_w >= least_w * (KEEP_FRAC if running else START_FRAC)
+    if not run:
         return Wanted({knob.capability: rest_setting(knob)}, False, heat_w, plan.source, "rest")
     asked_w = max(heat_w / belief.heating_share_frac, least_w)
     if knob.capability in LIMITS:
@@ -177,7 +191,7 @@ def _kept_running(setpoint_c: float, snapshot: Snapshot) -> float:
 
 def mean_heat_w(plan: Plan, at: datetime, span_s: float) -> float:
     """The plan's mean heat from `at` over a span, as far as the plan reaches."""
-    first = math.floor((at - plan.starts_at).total_seconds() / plan.step_s)
+    first = _index(plan, at)
     steps = plan.heat_w[max(first, 0) : first + max(1, round(span_s / plan.step_s))]
     return sum(steps) / len(steps) if steps else 0.0
 

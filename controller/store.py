@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -29,6 +30,8 @@ CREATE TABLE IF NOT EXISTS state (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
 
 _WISHES = TypeAdapter(Wishes)
+T = TypeVar("T")
+
 _BELIEF = TypeAdapter(Belief)
 
 
@@ -148,16 +151,24 @@ class Store:
 
     def belief(self) -> Belief | None:
         """What was believed of the house when the service last said so."""
-        text = self._get("belief")
-        try:
-            return None if text is None else _BELIEF.validate_json(text)
-        except ValidationError as error:
-            log.warning("the stored belief is of another version and was dropped: %s", error)
-            return None
+        return self.value("belief", _BELIEF)
 
     def save_belief(self, belief: Belief) -> None:
         """Keep the belief over restarts."""
-        self._put("belief", _BELIEF.dump_json(belief).decode())
+        self.save_value("belief", _BELIEF, belief)
+
+    def value(self, key: str, codec: TypeAdapter[T]) -> T | None:
+        """A typed value saved earlier; None when there is none or of another version."""
+        text = self._get(key)
+        try:
+            return None if text is None else codec.validate_json(text)
+        except ValidationError as error:
+            log.warning("the stored %s is of another version and was dropped: %s", key, error)
+            return None
+
+    def save_value(self, key: str, codec: TypeAdapter[T], value: T) -> None:
+        """Keep a typed value over restarts."""
+        self._put(key, codec.dump_json(value).decode())
 
     def text(self, key: str) -> str | None:
         """A free text value, such as the last forecasts as JSON."""

@@ -1,0 +1,90 @@
+"""The margin that plans leave free follows their own errors."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from controller.config import Comfort
+from controller.margin import LEADS_S, MARGIN, MOST_FRAC, Margin
+from mpc.plan import Plan
+
+AT = datetime(2024, 1, 15, 12, tzinfo=UTC)
+COMFORT = Comfort()
+
+
+def plan(made_at: datetime, room_c: float = 21.0, steps: int = 48) -> Plan:
+    flat = (0.0,) * steps
+    return Plan(
+        made_at=made_at,
+        starts_at=made_at,
+        step_s=900,
+        source="mpc",
+        heat_w=flat,
+        power_w=flat,
+        flow_c=flat,
+        room_c=(room_c,) * steps,
+        price_per_kwh=flat,
+        price_known=(True,) * steps,
+        low_c=flat,
+        high_c=flat,
+        cost=0.0,
+        discomfort_kh=0.0,
+    )
+
+
+def watched(error_k: float, plans: int, margin: Margin | None = None) -> Margin:
+    """A margin after so many quarter-hourly plans whose rooms all missed by `error_k`."""
+    kept = Margin() if margin is None else margin
+    at = AT
+    for _ in range(plans):
+        kept = kept.promised(plan(at)).seen(at, 21.0 + error_k, asked=True)
+        at += timedelta(minutes=15)
+    return kept
+
+
+def test_before_anything_was_measured_the_configured_margin_holds() -> None:
+    assert Margin().kept_k(900.0, COMFORT) == COMFORT.margin_k
+    assert Margin().kept_k(40 * 3600.0, COMFORT) == COMFORT.margin_k
+
+
+def test_small_errors_free_the_band_and_large_ones_close_it() -> None:
+    calm = watched(0.05, 500).kept_k(3600.0, COMFORT)
+    rough = watched(0.5, 500).kept_k(3600.0, COMFORT)
+    assert calm < 0.2 < COMFORT.margin_k < rough
+    assert rough <= MOST_FRAC * COMFORT.band_k
+
+
+def test_errors_far_ahead_count_as_those_of_the_longest_lead() -> None:
+    margin = watched(0.2, 300)
+    assert margin.kept_k(LEADS_S[-1], COMFORT) == margin.kept_k(30 * 3600.0, COMFORT)
+
+
+def test_a_fixed_margin_ignores_what_was_measured() -> None:
+    fixed = COMFORT.model_copy(update={"margin": "fixed"})
+    assert watched(0.5, 200).kept_k(3600.0, fixed) == fixed.margin_k
+
+
+def test_promises_lapse_while_nobody_steers_and_without_a_sensor() -> None:
+    open_promise = Margin().promised(plan(AT))
+    later = AT + timedelta(hours=1)
+    assert open_promise.seen(later, 25.0, asked=False).errors == Margin().errors
+    assert open_promise.seen(later, None, asked=True).errors == Margin().errors
+    late = later + timedelta(minutes=6)
+    assert open_promise.seen(late, 25.0, asked=True).errors == Margin().errors
+
+
+def test_a_restart_keeps_what_was_learned() -> None:
+    margin = watched(0.3, 20)
+    assert MARGIN.validate_json(MARGIN.dump_json(margin)) == margin
+
+
+@pytest.mark.parametrize("band_k", [0.1, 0.3, 2.0])
+def test_a_part_of_the_band_is_always_left(band_k: float) -> None:
+    comfort = COMFORT.model_copy(update={"band_k": band_k})
+    assert watched(3.0, 500).kept_k(3600.0, comfort) <= MOST_FRAC * band_k + 1e-9
+
+
+def test_a_short_plan_promises_only_what_it_covers() -> None:
+    short = replace(plan(AT), room_c=(21.0,) * 6)
+    assert [p.lead for p in Margin().promised(short).promises] == [0]
