@@ -10,6 +10,7 @@ from mpc.plan import PlanRequest
 from mpc.replay import Decisions, House
 from mpc.rule_aim import Aim, Hold, RuleOptions
 from mpc.rule_bounds import heats_floor, room_bounds
+from mpc.rule_buffer import BufferSide
 from mpc.rule_machine import Work, machine_of, new_days
 from mpc.rule_tank import TankSide
 
@@ -22,6 +23,7 @@ class _Rooms:
     over_k: float  # above the aim, air and emitters weighed by their capacity
     warm: bool  # at the upper edge of the band
     cooling_c: FloatArray  # states at the end of the step without heat
+    wanted_w: float  # heat that the rule gives while it heats, machine and bounds aside
 
 
 def walk(request: PlanRequest, house: House, aim: Aim, options: RuleOptions) -> Decisions:
@@ -47,6 +49,7 @@ def walk(request: PlanRequest, house: House, aim: Aim, options: RuleOptions) -> 
         run_frac=walker.run_frac,
         dhw_heat_w=walker.dhw_heat_w if request.hot_water else None,
         dhw_run_frac=walker.dhw_run_frac if request.hot_water else None,
+        emitted_w=walker.emitted_w if request.buffer else None,
     )
 
 
@@ -69,12 +72,14 @@ class _Walker:
         self._restored_frac = 1.0 - np.exp(-self._lasting_s / max(options.restore_s, 1.0))
         self._state = house.start_c
         self._tank = TankSide(request, aim, house.first_frac) if request.hot_water else None
+        self._buffer = BufferSide(request, house.first_frac) if request.buffer else None
         self.machine = machine_of(request)
         self._heating = self.machine.work is Work.ROOMS
         self._hold = Hold.FREE
         self._base_w: float | None = None  # heat at the start of the event; None: not known yet
         self._last_w: float | None = None if self.machine.runs else 0.0
-        self.heat_w, self.run_frac, self.dhw_heat_w, self.dhw_run_frac = np.zeros((4, steps))
+        self.heat_w, self.run_frac, self.emitted_w = np.zeros((3, steps))
+        self.dhw_heat_w, self.dhw_run_frac = np.zeros((2, steps))
 
     def enter(self, hold: Hold) -> None:
         """From here on this is held, measured from the heat up to now."""
@@ -101,13 +106,26 @@ class _Walker:
         aim_c = np.full(len(self._state), set_c)
         if len(aim_c) > 2:
             aim_c[2] = self._emitter_aim_c(k, set_c)
+        over_k = float(self._weight @ (self._state - aim_c))
         drive_k = self._house.drive_k[:, k]  # the first one holds the start already
+        cooling_c = drive_k if k == 0 else self._house.step.a @ self._state + drive_k
         return _Rooms(
             frost=float(self._state[0]) < comfort.frost_c,
-            over_k=float(self._weight @ (self._state - aim_c)),
+            over_k=over_k,
             warm=float(self._state[0]) >= comfort.high_c[k],
-            cooling_c=drive_k if k == 0 else self._house.step.a @ self._state + drive_k,
+            cooling_c=cooling_c,
+            wanted_w=self._wanted_w(k, over_k, cooling_c),
         )
+
+    def _wanted_w(self, k: int, over_k: float, cooling_c: FloatArray) -> float:
+        """The weather's heat, or what takes away its share of `over_k` by the end of the step.
+
+        w x' = w x - over * share, x' = cooling + b q, solved for q; w weighs the states.
+        """
+        if self._aim.open_loop:
+            return float(self._weather_heat_w[k])
+        end_k = self._weight @ (self._state - cooling_c) - over_k * self._restored_frac[k]
+        return float(end_k / (self._weight @ self._b_heat(k)))
 
     def _emitter_aim_c(self, k: int, set_c: float) -> float:
         """Temperature of floor or radiators that keeps the air at `set_c` in this step.
@@ -123,7 +141,8 @@ class _Walker:
             - float(self._house.gain_w[k])
             - sun_w
         )
-        return set_c + max(needed_w, 0.0) / (b.floor_air_w_per_k * (1.0 - b.heat_to_mass_frac))
+        convective_frac = max(1.0 - b.heat_to_mass_frac, 0.1)  # purely radiant emitters are finite
+        return set_c + max(needed_w, 0.0) / (b.floor_air_w_per_k * convective_frac)
 
     def _room_heat_w(self, k: int, rooms: _Rooms) -> float:
         """Heat while running for the rooms, within the bounds from the step's start to its end."""
@@ -136,14 +155,9 @@ class _Walker:
         least_w = min(max(least_w, least_later_w), most_w)
         if rooms.frost:
             return most_w
-        if self._aim.open_loop:
-            wanted_w = float(self._weather_heat_w[k])
-        else:
-            # w x' = w x - over * share, x' = cooling + b q, solved for q; w weighs the states
-            end_k = self._weight @ (self._state - rooms.cooling_c)
-            wanted_w = float(
-                (end_k - rooms.over_k * self._restored_frac[k]) / (self._weight @ b_heat)
-            )
+        wanted_w = rooms.wanted_w
+        if self._buffer is not None:
+            wanted_w = max(wanted_w, 0.0) + self._buffer.short_w(k)
         return min(max(self._within_hold(max(wanted_w, least_w)), least_w), most_w)
 
     # The tank -----------------------------------------------------------------------------
@@ -177,11 +191,17 @@ class _Walker:
             self._heating = False
         if self._tank is not None:
             self._tank.look(k)
+        if self._buffer is not None:
+            self._buffer.look(k, rooms.wanted_w if self._heating else 0.0)
         if rooms.frost:
             return Work.ROOMS
         if self._tank is not None and self._tank.asks:
             return Work.WATER
-        return Work.ROOMS if self._heating else Work.NOTHING
+        return self._room_wish()
+
+    def _room_wish(self) -> Work:
+        asks = self._heating if self._buffer is None else self._buffer.asks
+        return Work.ROOMS if asks else Work.NOTHING
 
     def _allowed(self, k: int, wish: Work, rooms: _Rooms) -> Work:
         """The wish as hold and machine allow it."""
@@ -204,7 +224,7 @@ class _Walker:
             if now is Work.NOTHING:
                 return now
             if now is Work.ROOMS and wish is Work.WATER:
-                wish = Work.ROOMS if self._heating else Work.NOTHING
+                wish = self._room_wish()
             least_w, _ = self._bounds.at(k, float(self._state[self._heated]))
             raised = self._base_w is not None and least_w > self._base_w
             return Work.NOTHING if raised and wish is Work.ROOMS else wish
@@ -238,7 +258,14 @@ class _Walker:
             self.dhw_run_frac[k] = run_frac
         if self._tank is not None:
             self._tank.advance(k, water_w)
-        self._state = rooms.cooling_c + self._b_heat(k) * room_w
+        emitted_w = room_w
+        if self._buffer is not None:
+            wanted_w = max(rooms.wanted_w, 0.0) if self._heating else 0.0
+            wanted_w = float("inf") if rooms.frost else wanted_w
+            emitted_w = self._buffer.given_w(k, wanted_w, heat_w=room_w, room_c=self._state[0])
+            self._buffer.advance(k, room_w, emitted_w)
+        self.emitted_w[k] = emitted_w
+        self._state = rooms.cooling_c + self._b_heat(k) * emitted_w
         self.machine = self.machine.after(work, float(self._lasting_s[k]))
         self._last_w = heat_w
         if self._base_w is None:

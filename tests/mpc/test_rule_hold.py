@@ -17,7 +17,7 @@ Make = Callable[..., PlanRequest]
 
 FIRST, LAST = 16, 28  # the event: from 04:00 to 07:00
 some = settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
 

@@ -23,7 +23,7 @@ Priced = Callable[[PlanRequest, tuple[float, ...]], PlanRequest]
 
 STEP_S = 900
 some = settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 day_prices = st.lists(st.floats(-0.2, 0.8), min_size=12, max_size=12).map(
     lambda hours: tuple(price for price in hours for _ in range(4))

@@ -17,7 +17,7 @@ from mpc.storage import HotWater, Tank, layers_steps, simulate_layers
 Make = Callable[..., PlanRequest]
 
 some = settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
 
