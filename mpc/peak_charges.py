@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from mpc.peak_state import PeakState, last_level_kw
+from mpc.peak_state import PeakState, last_level_kw, settled
 from mpc.peak_tariff import YEAR_MONTHS, PeakPeriod, PeakRate, PeakTariff
 from mpc.peaks import PeakCharge
 from mpc.tariff_calendar import months_before
@@ -40,6 +40,7 @@ def charges(
     it the first days of a month would be planned as if every kW were new. None: `expected_frac`
     of the level of the month before, as far as that is known; 0.0: nothing.
     """
+    state = settled(tariff, state, starts_at)
     grid = _grid(tariff, starts_at, step_s, steps)
     months = list(dict.fromkeys(tariff.month_of(at) for at in grid.weights))
     if tariff.period is PeakPeriod.ROLLING_YEAR:

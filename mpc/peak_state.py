@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from mpc.peak_tariff import YEAR_MONTHS, PeakPeriod, PeakTariff, PeakValue
 from mpc.peaks import PeakGroup
@@ -48,6 +48,18 @@ def counted(tariff: PeakTariff, state: PeakState, interval: PeakValue) -> PeakSt
         return state
     values = (*state.values, tariff.weighted(interval))
     return replace(state, values=_kept(tariff, values, interval.at))
+
+
+def settled(tariff: PeakTariff, state: PeakState, at: datetime) -> PeakState:
+    """The state at an instant: a running interval that is over by then is counted.
+
+    An interval of which not everything was seen counts with the mean of what was.
+    """
+    running = state.running
+    if running is None or at < running.starts_at + timedelta(seconds=tariff.interval_s):
+        return state
+    closed, kw = replace(state, running=None), running.mean_kw
+    return closed if kw is None else counted(tariff, closed, PeakValue(at=running.starts_at, kw=kw))
 
 
 def redated(tariff: PeakTariff, state: PeakState, now: datetime) -> PeakState:
