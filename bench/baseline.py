@@ -25,7 +25,7 @@ from bench.zones import load_zone, zones
 from controller.model import house_model
 from hil.firmware import Curve
 from hil.house import house_names, load_house
-from hil.simulated_house import SimulatedHouse
+from hil.simulated_house import SimulatedHouse, Truth
 
 SLOPES_FRAC = (0.8, 1.0, 1.2)
 """Of the slope that the installer left."""
@@ -71,14 +71,17 @@ class Tuned:
     cost: float
 
 
-def plant_only(spec: RunSpec, curve: Curve) -> TrueKpis:
+def plant_truths(spec: RunSpec, curve: Curve) -> list[Truth]:
     """The house on its own heating curve with nobody connected."""
-    zone, house = load_zone(spec.zone), load_house(spec.house)
     archive = Archive(
-        zone, start_at=spec.start_at, end_at=spec.end_at, seed=spec.seed, forecast_errors=False
+        load_zone(spec.zone),
+        start_at=spec.start_at,
+        end_at=spec.end_at,
+        seed=spec.seed,
+        forecast_errors=False,
     )
     plant = SimulatedHouse(
-        house,
+        load_house(spec.house),
         weather_trace(archive),
         start_at=spec.start_at,
         seed=spec.seed,
@@ -92,9 +95,15 @@ def plant_only(spec: RunSpec, curve: Curve) -> TrueKpis:
         plant.advance(at)
         plant.pop_messages()
         truths.append(plant.truth())
+    return truths
+
+
+def plant_only(spec: RunSpec, curve: Curve) -> TrueKpis:
+    """The figures of `plant_truths`."""
+    zone, house = load_zone(spec.zone), load_house(spec.house)
     config = house_config(spec, house, zone, address=Address(), directory=Path("unused"))
     return true_kpis(
-        truths,
+        plant_truths(spec, curve),
         prices=zone.spot_per_kwh,
         tariff=house_model(config).tariff,
         low_c=spec.room_c - spec.band_k,
