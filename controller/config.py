@@ -11,7 +11,9 @@ from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_va
 from pydantic_core import ErrorDetails
 
 from controller.config_hot_water import HotWaterSection
+from controller.config_pump import PumpFigures
 from controller.config_room import Room
+from controller.config_site import SiteSection
 from controller.config_tariff import TariffSection
 from controller.config_values import Duration
 from controller.config_values import Section as _Section
@@ -72,15 +74,6 @@ class House(_Section):
     )
 
 
-class DataSheetPoint(_Section):
-    """One row of the EN 14511 table in the pump's data sheet."""
-
-    source_c: float = Field(ge=-30, le=35)
-    flow_c: float = Field(ge=20, le=80)
-    heat_w: float = Field(gt=0)
-    power_w: float = Field(gt=0)
-
-
 class Device(_Section):
     """A device that is reached over Modbus or over the broker, as its profile says."""
 
@@ -117,19 +110,15 @@ HeatKnob = Literal[
 ]
 
 
-class HeatPump(Device):
+class HeatPump(PumpFigures, Device):
     """The heat pump: how to reach it, what its data sheet says, what it must never be asked."""
 
-    source: Literal["air", "ground"] = Field("air", description="where its heat comes from")
     flow_max_c: float = Field(
         55.0, ge=25, le=75, description="never ask for hotter water than this"
     )
     power_max_w: float | None = Field(None, gt=0, description="never draw more than this")
     minimum_run_s: Duration = Field(600.0, alias="minimum_run", description="of the compressor")
     minimum_off_s: Duration = Field(600.0, alias="minimum_off", description="of the compressor")
-    modulation_min_frac: float = Field(
-        0.3, ge=0, le=1, description="lowest continuous share of capacity"
-    )
     start_cost: float = Field(
         0.05, ge=0, description="what a start of the compressor counts, in the tariff's currency"
     )
@@ -153,14 +142,6 @@ class HeatPump(Device):
     )
     accept_stop_on_silence: bool = Field(
         False, description="true: I know that this pump stops heating when heatherd falls silent"
-    )
-    data_sheet: tuple[DataSheetPoint, ...] = Field(
-        (), description="EN 14511 points; without them a typical pump of its kind is assumed"
-    )
-    nominal_heat_w: float | None = Field(
-        None,
-        gt=0,
-        description="heat at +7/35 °C (air) or 0/35 °C (ground), used without a data sheet",
     )
 
     @property
@@ -270,10 +251,14 @@ class HouseConfig(_Section):
     house: House
     heat_pump: HeatPump
     meter: Device | None = Field(None, description="electricity meter of the heat pump")
+    grid_meter: Device | None = Field(
+        None, description="electricity meter of the whole house at its grid connection"
+    )
     mqtt: Mqtt | None = Field(None)
     room: Room | None = Field(None)
     comfort: Comfort = Field(default_factory=Comfort)
     hot_water: HotWaterSection = Field(default_factory=HotWaterSection)
+    site: SiteSection = Field(default_factory=SiteSection)
     tariff: TariffSection = Field(default_factory=TariffSection)
     prices: PriceFile | None = Field(None)
     weather: WeatherFile | None = Field(None)

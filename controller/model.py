@@ -3,7 +3,9 @@
 from dataclasses import dataclass, replace
 
 from controller.config import HouseConfig
+from controller.config_pump import CopRuleName, PumpFigures
 from controller.model_tariff import tariff_of
+from controller.published_pumps import published
 from mpc.building import (
     Building,
     Emitter,
@@ -13,6 +15,7 @@ from mpc.building import (
     emitter_for,
     with_radiators,
 )
+from mpc.cop_rules import CopRule, Vintage, rule_map
 from mpc.heat_pump import HeatPumpMap, RatedPoint, SourceKind
 from mpc.heat_pump_maps import (
     AIR_FIELD_FRAC,
@@ -26,6 +29,12 @@ from mpc.tariff import Tariff
 
 TYPICAL_HEAT_W = 8000.0
 """Rated heat assumed when the owner names neither data sheet nor rating (one-family house)."""
+COP_RULES: dict[CopRuleName, Vintage] = {
+    "ipower-2020": Vintage.Y2020,
+    "ipower-2025": Vintage.Y2025,
+    "ipower-2030": Vintage.Y2030,
+    "ipower-2035": Vintage.Y2035,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,19 +70,30 @@ def house_model(config: HouseConfig) -> HouseModel:
 
 
 def heat_pump_map(config: HouseConfig) -> HeatPumpMap:
-    """The data sheet if the owner has it, else a typical pump of the kind."""
+    """The data sheet or the named unit if the owner has it, else a typical pump of the kind."""
     pump = config.heat_pump
+    figures = _figures(pump)
+    standby_w = figures.standby_w if pump.standby_w is None else pump.standby_w
+    return replace(figures, standby_w=standby_w, frost_frac=pump.frost_frac)
+
+
+def _figures(pump: PumpFigures) -> HeatPumpMap:
     source = SourceKind(pump.source)
+    ground = source is SourceKind.GROUND
     if pump.data_sheet:
-        air = source is SourceKind.AIR
         return HeatPumpMap(
             source=source,
             points=tuple(RatedPoint(**row.model_dump()) for row in pump.data_sheet),
-            field_frac=AIR_FIELD_FRAC if air else GROUND_FIELD_FRAC,
+            field_frac=GROUND_FIELD_FRAC if ground else AIR_FIELD_FRAC,
             standby_w=STANDBY_W,
         )
+    if pump.model is not None:
+        return published(pump.model, pump.nominal_heat_w)
     nominal_heat_w = pump.nominal_heat_w or TYPICAL_HEAT_W
-    if source is SourceKind.GROUND:
+    if pump.cop_rule is not None:
+        rule = CopRule(ground_frac=float(ground), vintage=COP_RULES[pump.cop_rule])
+        return rule_map(rule, source=source, nominal_heat_w=nominal_heat_w)
+    if ground:
         size_kw = min(GROUND_SIZES_KW, key=lambda kw: abs(1000.0 * kw - nominal_heat_w))
         return ground_source_map(size_kw)
     return air_water_surrogate(nominal_heat_w)

@@ -1,5 +1,7 @@
 import pytest
 
+from controller.config import ConfigError, HouseConfig, parse_config
+from controller.model import heat_pump_map
 from controller.published_pumps import UnknownPumpError, doubt, find, published, suggestions
 from mpc.heat_pump import SourceKind, capacity_w, cop
 from mpc.heat_pump_published import RATING_C
@@ -48,3 +50,55 @@ def test_a_unit_whose_figures_disagree_is_named() -> None:
     assert "24%" in told
     with pytest.raises(ValueError, match="contradict each other"):
         published("CTC EcoAir 510M 1x230V")
+
+
+def configured(**heat_pump: object) -> HouseConfig:
+    """A house whose pump is described by these keys."""
+    house = {"timezone": "Europe/Copenhagen", "year": 1975, "area_m2": 140.0}
+    return parse_config(
+        {
+            "house": {**house, "emitter": "radiator", "design_flow_c": 50.0},
+            "heat_pump": {"profile": "generic-modbus", "host": "pump.local", **heat_pump},
+        }
+    )
+
+
+def test_the_configuration_names_a_unit_and_the_model_has_its_map() -> None:
+    config = configured(model="Nibe F2040-8", nominal_heat_w=7000.0)
+    assert heat_pump_map(config) == published("Nibe F2040-8", nominal_heat_w=7000.0)
+
+
+def test_standby_and_frost_of_the_owner_go_into_the_map() -> None:
+    heat_pump = heat_pump_map(configured(standby_w=4.0, frost_frac=0.5))
+    assert (heat_pump.standby_w, heat_pump.frost_frac) == (4.0, 0.5)
+    plain = heat_pump_map(configured())
+    assert float(capacity_w(heat_pump, 1.7, 35.0)) == pytest.approx(
+        0.95 * float(capacity_w(plain, 1.7, 35.0)), rel=0.01
+    )
+
+
+@pytest.mark.parametrize("source", ["air", "ground"])
+def test_a_later_rule_gives_a_better_cop_by_the_report_s_factor(source: str) -> None:
+    old, new = (
+        heat_pump_map(configured(source=source, cop_rule=f"ipower-{year}")) for year in (2020, 2035)
+    )
+    ratio = float(cop(new, 2.0, 45.0)) / float(cop(old, 2.0, 45.0))
+    assert ratio == pytest.approx(3.4 / 3.0)
+
+
+@pytest.mark.parametrize(
+    ("keys", "told"),
+    [
+        ({"model": "nibe f2040"}, r"did you mean.*'Nibe F2040-8'"),
+        ({"model": "CTC EcoAir 510M 1x230V"}, "contradict each other"),
+        ({"model": "Nibe F2040-8", "source": "ground"}, 'set source = "air"'),
+        ({"model": "Bosch Compress 6000 10 LW", "source": "ground"}, "set modulation_min_frac = 1"),
+        ({"model": "Nibe F2040-8", "cop_rule": "ipower-2020"}, "not two of them"),
+        ({"source": "ground", "frost_frac": 0.5}, "frost_frac is of air"),
+    ],
+)
+def test_figures_that_do_not_fit_together_are_refused_in_words(
+    keys: dict[str, object], told: str
+) -> None:
+    with pytest.raises(ConfigError, match=told):
+        configured(**keys)
