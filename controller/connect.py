@@ -13,6 +13,7 @@ from drivers.api import Device, HeatPump, Now, PriceSource, Signal, WeatherSourc
 from drivers.errors import ConfigurationError
 from drivers.heat_pumps.modbus_pump import ModbusHeatPump
 from drivers.heat_pumps.mqtt_pump import MqttHeatPump
+from drivers.meters.grid_meter import GridMeter
 from drivers.meters.modbus_meter import ModbusMeter
 from drivers.meters.mqtt_meter import MqttMeter
 from drivers.prices.csv_file import CsvPrices
@@ -99,7 +100,9 @@ def connect(config: HouseConfig, now: Now, links: Links | None = None) -> Outsid
     pump = _pump(config, used, now)
     devices.append(pump)
     if config.meter is not None:
-        devices.append(_meter(config.meter, used, now))
+        devices.append(_meter(config.meter, "meter", used, now))
+    if config.grid_meter is not None:
+        devices.append(GridMeter(_meter(config.grid_meter, "grid meter", used, now)))
     return Outside(
         pump=pump,
         devices=devices,
@@ -181,12 +184,12 @@ def _pump(config: HouseConfig, links: Links, now: Now) -> HeatPump:
     return ModbusHeatPump("heat pump", profile, links.modbus(device, profile), unit=unit, now=now)
 
 
-def _meter(device: DeviceConfig, links: Links, now: Now) -> Device:
+def _meter(device: DeviceConfig, name: str, links: Links, now: Now) -> Device:
     profile = load_profile(device.profile)
     if isinstance(profile, MqttProfile):
-        return MqttMeter("meter", profile, links.mqtt(), topic=device.topic, now=now)
+        return MqttMeter(name, profile, links.mqtt(), topic=device.topic, now=now)
     unit = profile.connection.unit if device.unit is None else device.unit
-    return ModbusMeter("meter", profile, links.modbus(device, profile), unit=unit, now=now)
+    return ModbusMeter(name, profile, links.modbus(device, profile), unit=unit, now=now)
 
 
 def _prices(config: HouseConfig) -> PriceSource | None:

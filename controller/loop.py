@@ -13,9 +13,9 @@ from controller.act import Actuator, let_go
 from controller.actuation import DIRECT, LIMITS
 from controller.clock import Clock
 from controller.estimate import Belief
+from controller.experience import EXPERIENCE, Experience
 from controller.forecasts import KNOWN, Forecasts, Known
 from controller.guard import Memory, remember
-from controller.margin import MARGIN, Margin
 from controller.planner import PLAN, REQUEST, News, Planning
 from controller.recorder import Recorder
 from controller.records import StepRecord
@@ -59,7 +59,7 @@ class Loop:
         self._before: StepRecord | None = None
         self._kept: dict[str, tuple[object, str]] = {}
         self._saved_at: datetime | None = None
-        self._margin = parts.store.value("margin", MARGIN) or Margin()
+        self._experience = parts.store.value("experience", EXPERIENCE) or Experience()
         self._hands = asyncio.Lock()  # one hand at a time on the pump
 
     async def run(self, stop: asyncio.Event, until: datetime | None = None) -> None:
@@ -105,6 +105,7 @@ class Loop:
             outdoor_forecast_c=outdoor_c,
         )
 
+        self._learn(snapshot)
         p.forecasts.consider(at, tasks)
         plan, note, news = self._plan(snapshot, belief, memory, tasks)
 
@@ -149,20 +150,26 @@ class Loop:
         self, snapshot: Snapshot, belief: Belief, memory: Memory, tasks: asyncio.TaskGroup
     ) -> tuple[Plan | None, str | None, News | None]:
         """The plan in force, a note if it is a stand-in, and the news that came; never waits."""
-        planning, before = self._p.planning, self._before
+        planning = self._p.planning
         if planning is None:
             return None, None, None
         news = planning.collect()
         if news is not None:
             self._keep("request", news.request, snapshot.at)
             if isinstance(news.result, Solved):
-                self._margin = self._margin.promised(news.result.plan)
-        steers = self._p.stages.config.control.mode == "control"
-        asked = steers and before is not None and before.wanted.heat_w is not None
-        self._margin = self._margin.seen(snapshot.at, snapshot.value(Signal.ROOM_C), asked=asked)
+                self._experience = self._experience.promised(news.result.plan)
         planning.consider(snapshot.at, tasks, lambda: self._question(snapshot, belief, memory))
         plan, note = planning.plan_at(snapshot.at)
         return plan, note, news
+
+    def _learn(self, snapshot: Snapshot) -> None:
+        """What this look tells of earlier plans' promises and of the grid connection."""
+        stages, before = self._p.stages, self._before
+        steers = stages.config.control.mode == "control"
+        asked = steers and before is not None and before.wanted.heat_w is not None
+        self._experience = self._experience.seen(
+            snapshot, stages.config, stages.model.tariff, asked=asked
+        )
 
     def _question(self, snapshot: Snapshot, belief: Belief, memory: Memory) -> PlanRequest:
         stages = self._p.stages
@@ -175,7 +182,7 @@ class Loop:
             model=stages.model,
             config=stages.config,
             memory=memory,
-            margin=self._margin,
+            experience=self._experience,
             whole=knob is not None and knob.capability in DIRECT | LIMITS,
         )
 
@@ -213,7 +220,7 @@ class Loop:
     def _save_belief(self, record: StepRecord) -> None:
         if self._saved_at is None or record.at - self._saved_at >= BELIEF_EVERY:
             self._p.store.save_belief(record.belief)
-            self._p.store.save_value("margin", MARGIN, self._margin)
+            self._p.store.save_value("experience", EXPERIENCE, self._experience)
             self._saved_at = record.at
 
     async def _settle(self) -> None:

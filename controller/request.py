@@ -5,10 +5,12 @@ from datetime import datetime, timedelta
 
 from controller.config import HouseConfig
 from controller.estimate import Belief, emitter_now, expected
+from controller.experience import Experience
 from controller.forecasts import Known
 from controller.guard import Memory
 from controller.margin import Margin
 from controller.model import HouseModel
+from controller.site import site_of
 from controller.snapshot import Snapshot
 from controller.wishes import Target
 from drivers.api import OperatingState, PriceSeries, Signal, WeatherSeries
@@ -28,7 +30,7 @@ def plan_request(
     model: HouseModel,
     config: HouseConfig,
     memory: Memory,
-    margin: Margin,
+    experience: Experience,
     whole: bool,
 ) -> PlanRequest:
     """Ask for a plan from `snapshot.at` on; `target_at` gives the wanted room at any instant.
@@ -50,7 +52,7 @@ def plan_request(
         made_at=at,
         horizon=horizon,
         estimate=expected(belief),
-        comfort=_comfort(horizon, belief, target_at, (config, margin)),
+        comfort=_comfort(horizon, belief, target_at, (config, experience.margin)),
         limits=HeatLimits(
             flow_max_c=pump.flow_max_c,
             power_max_w=limit,
@@ -59,6 +61,7 @@ def plan_request(
         building=model.building,
         emitter=emitter_now(belief, model),
         heat_pump=model.heat_pump,
+        site=site_of(horizon, experience.site, config, model.tariff),
         compressor=_compressor(snapshot, memory, config),
         search=_search(config, whole=whole),
     )

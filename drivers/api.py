@@ -46,6 +46,7 @@ class Signal(StrEnum):
     HEAT_ENERGY_KWH = "heat_energy_kwh"  # counter of its heat
     METER_POWER_W = "meter_power_w"  # at the electricity meter
     METER_ENERGY_KWH = "meter_energy_kwh"
+    GRID_POWER_W = "grid_power_w"  # of the whole house at its grid connection; import positive
     FREQUENCY_HZ = "frequency_hz"
 
 

@@ -13,7 +13,9 @@ from controller.clock import SteppedClock
 from controller.config import HouseConfig, parse_config
 from controller.connect import Outside
 from controller.estimate import first_belief
+from controller.experience import Experience
 from controller.forecasts import Known
+from controller.guard import Memory
 from controller.loop import Loop
 from controller.model import house_model
 from controller.recorder import Recorder
@@ -75,6 +77,9 @@ def make_request(config: HouseConfig) -> Callable[[datetime], PlanRequest]:
             target_at=lambda _: Target(21.0, 1.0, "configured"),
             model=model,
             config=config,
+            memory=Memory(),
+            experience=Experience(),
+            whole=True,
         )
 
     return ask
