@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mpc.arrays import FloatArray
-from mpc.heat_pump import Rated, part_load_gain, rated, source_for
+from mpc.heat_pump import Rated, part_load_gain
 from mpc.plan import HeatLimits, PlanRequest
 from mpc.power_curve import Emission, heat_max_w, lowest_w
+from mpc.replay import emission_at
 
 NODE_K = 0.5  # between the temperatures for which the bounds are worked out beforehand
 BEYOND_K = 5.0  # the table reaches this far beyond start and band; its edges hold outside
@@ -56,17 +57,15 @@ def room_bounds(request: PlanRequest) -> RoomBounds:
     low_c = min(start_c, *comfort.low_c) - BEYOND_K
     high_c = max(start_c, *comfort.high_c, limits.flow_max_c if floor else start_c) + BEYOND_K
     nodes_c = low_c + NODE_K * np.arange(int((high_c - low_c) / NODE_K) + 2)
-    source_c = source_for(request.heat_pump, request.horizon.outdoor_c)
-    steps, nodes = len(source_c), len(nodes_c)
+    outside = _emission(request)
+    steps, nodes = len(outside.source_c), len(nodes_c)
     heated_c = np.repeat(nodes_c, steps)
     if limits.power_max_w is not None:
         limits = replace(limits, power_max_w=limits.power_max_w * nodes)
-    where = Emission(
-        pump=rated(request.heat_pump),
-        standby_w=request.heat_pump.standby_w,
-        emitter=request.emitter,
+    where = replace(
+        outside,
         limits=limits,
-        source_c=np.tile(source_c, nodes),
+        source_c=np.tile(outside.source_c, nodes),
         room_c=heated_c,
         floor_c=heated_c if floor else None,
     )
@@ -76,6 +75,12 @@ def room_bounds(request: PlanRequest) -> RoomBounds:
         most_w=np.minimum.accumulate(most_w.reshape(nodes, steps), axis=0),
         least_w=_least_w(where, most_w).reshape(nodes, steps),
     )
+
+
+def _emission(request: PlanRequest) -> Emission:
+    """The conditions of every step as every plan's replay sees them, the house at its start."""
+    steps = len(request.horizon.outdoor_c)
+    return emission_at(request, np.tile(np.array(request.estimate.state_c)[:, None], steps))
 
 
 def _least_w(where: Emission, most_w: FloatArray) -> FloatArray:
@@ -127,10 +132,11 @@ def water_bounds(request: PlanRequest) -> WaterBounds:
     """For a request with hot water."""
     if request.hot_water is None:
         raise ValueError("the request has no hot water")
+    outside = _emission(request)
     return WaterBounds(
-        pump=rated(request.heat_pump),
-        source_c=source_for(request.heat_pump, request.horizon.outdoor_c),
+        pump=outside.pump,
+        source_c=outside.source_c,
         limits=net_limits(request),
-        standby_w=request.heat_pump.standby_w,
+        standby_w=outside.standby_w,
         approach_k=request.hot_water.tank.approach_k,
     )
