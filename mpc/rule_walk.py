@@ -27,7 +27,7 @@ class _Rooms:
 
 
 def walk(request: PlanRequest, house: House, aim: Aim, options: RuleOptions) -> Decisions:
-    """Step through the request's horizon with this aim; all decisions look at the past only.
+    """Step through the request's horizon with this aim; beside the aim decisions see the past only.
 
     Order of precedence: limits, run and off times, frost, hold, start budget, hot water, rooms.
     Raises ValueError when the options do not fit the horizon.
