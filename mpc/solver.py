@@ -6,8 +6,17 @@ import numpy as np
 
 from mpc.arrays import FloatArray
 from mpc.checks import broken
+from mpc.marginal import marginal_per_kwh
 from mpc.numbers import Stage, numbers_of, shape_of, stage_of
-from mpc.plan import Diagnostics, NotSolved, Plan, PlanRequest, PlanResult, Solved
+from mpc.plan import (
+    Diagnostics,
+    NotSolved,
+    Plan,
+    PlanRequest,
+    PlanResult,
+    Solved,
+    Trajectory,
+)
 from mpc.power_curve import (
     Emission,
     PowerCurve,
@@ -84,8 +93,9 @@ def solve(request: PlanRequest) -> PlanResult:
             time_limit_s=search.time_limit_s,
             node_limit=NODE_LIMIT,
         )
+    worth = marginal_per_kwh(stage, ready, problem, answer)
     return _accepted(
-        stage, ready, met, _Found(tuple(answers), whole, tuple(said), own_cost, numbers)
+        stage, ready, met, _Found(tuple(answers), whole, tuple(said), own_cost, numbers, worth)
     )
 
 
@@ -98,6 +108,7 @@ class _Found:
     said: tuple[str, ...]
     own_cost: float
     numbers: Numbers
+    marginal_per_kwh: Trajectory
 
 
 def total_kw(ready: CompiledProblem, numbers: Numbers, x: FloatArray) -> FloatArray:
@@ -125,7 +136,7 @@ def _accepted(stage: Stage, ready: CompiledProblem, met: Conditions, found: _Fou
             continue
         whole_steps = ready.symbols.shape.whole if answer is found.whole else 0
         plan = _replayed(stage, decisions(stage, ready, answer.x))
-        plan = replace(plan, refined_steps=whole_steps)
+        plan = replace(plan, refined_steps=whole_steps, marginal_per_kwh=found.marginal_per_kwh)
         rooms = ready.values("state_c", answer.x)[0]
         error_k = float(np.max(np.abs(stage.blocks.at_end(np.array(plan.room_c)) - rooms)))
         diagnostics = _diagnostics(
