@@ -201,7 +201,9 @@ def test_feeding_in_earns_what_the_contract_says() -> None:
     spot = [0.5, -0.1]
 
     def earned(export: Export | None) -> list[float]:
-        return tariff(vat_frac=0.25, export=export).export_prices(at, 3600, spot).tolist()
+        return [
+            float(p) for p in tariff(vat_frac=0.25, export=export).export_prices(at, 3600, spot)
+        ]
 
     assert earned(None) == [0.0, 0.0]
     assert earned(Export()) == pytest.approx([0.5, -0.1])
