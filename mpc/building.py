@@ -9,6 +9,8 @@ from numpy.typing import ArrayLike
 from scipy.linalg import expm
 
 from mpc.arrays import FloatArray
+from mpc.second_zone import SecondZone, joined
+from mpc.sun import Apertures
 
 J_PER_KWH = 3.6e6
 # What a room sensor feels at once: air, furniture and the surfaces near it, and its own lag. iPower
@@ -50,7 +52,12 @@ SPREAD_K = {EmitterKind.RADIATOR: 7.0, EmitterKind.FLOOR: 5.0}  # usual design w
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Building:
-    """Parameters of the house model; capacities in kWh/K, conductances in W/K."""
+    """Parameters of the house model; capacities in kWh/K, conductances in W/K.
+
+    The states are air, mass[, floor or radiators][, second air, second mass]. Comfort and readings
+    are those of the first. Who takes the third for the floor needs that state to be there when
+    there is a second zone.
+    """
 
     area_m2: float
     air_kwh_per_k: float
@@ -64,6 +71,10 @@ class Building:
     solar_aperture_m2: float  # effective, on global horizontal irradiance
     solar_to_mass_frac: float
     internal_gains_w: float
+    second_zone: SecondZone | None = None
+    windows: Apertures | None = None  # by side; makes the irradiance (`mpc.sun`), not the model
+    wind_w_per_k_per_m_s: float = 0.0  # more infiltration per m/s above `usual_wind_m_s`
+    usual_wind_m_s: float = 4.0  # whose infiltration `air_outdoor_w_per_k` holds; assumption
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +94,8 @@ class Emitter:
 class Discrete:
     """One exact step: x' = a x + b_heat q + b_outdoor T_o + b_solar G + b_gain g.
 
-    x in °C (air, mass[, floor]), q and g in W, T_o in °C, G in W/m2, all constant over the step.
+    x in °C (states of `Building`), q and g in W, T_o in °C, G in W/m2, all constant over the step.
+    `b_heat` is a vector; with a second heat input it has one column per input.
     """
 
     a: FloatArray
@@ -95,7 +107,10 @@ class Discrete:
 
 @dataclass(frozen=True, slots=True)
 class Steady:
-    """Heat that holds a room temperature for ever, and the state this leads to (states x cases)."""
+    """Heat that holds a room temperature for ever, and the state this leads to (states x cases).
+
+    `heat_w` has one entry per case; with a second heat input it is inputs x cases.
+    """
 
     heat_w: FloatArray
     state_c: FloatArray
@@ -137,7 +152,7 @@ def _losses_w_per_m2_k(year: int) -> tuple[float, float]:
 
 
 def _rates(building: Building) -> tuple[FloatArray, FloatArray]:
-    """Continuous dx/dt = A x + B u in K/s; u = heat W, outdoor °C, irradiance W/m2, gain W."""
+    """Continuous dx/dt = A x + B u in K/s; u = heat(s) W, outdoor °C, irradiance W/m2, gain W."""
     b = building
     floor = b.floor_kwh_per_k is not None
     n = 3 if floor else 2
@@ -158,16 +173,21 @@ def _rates(building: Building) -> tuple[FloatArray, FloatArray]:
         u[2, 0] = 1.0
     else:
         u[0, 0], u[1, 0] = 1.0 - b.heat_to_mass_frac, b.heat_to_mass_frac
+    if b.second_zone is not None:
+        a, u = joined(b, b.second_zone, a, u)
     per_j = 1.0 / (capacities_kwh_per_k(b) * J_PER_KWH)
     return a * per_j[:, None], u * per_j[:, None]
 
 
 def capacities_kwh_per_k(building: Building) -> FloatArray:
     """Heat capacity of each state."""
-    both = [building.air_kwh_per_k, building.mass_kwh_per_k]
+    all_states = [building.air_kwh_per_k, building.mass_kwh_per_k]
     if building.floor_kwh_per_k is not None:
-        both.append(building.floor_kwh_per_k)
-    return np.array(both)
+        all_states.append(building.floor_kwh_per_k)
+    if building.second_zone is not None:
+        zone = building.second_zone
+        all_states += [zone.air_kwh_per_k, zone.mass_kwh_per_k]
+    return np.array(all_states)
 
 
 @lru_cache(maxsize=256)
@@ -179,7 +199,9 @@ def discretise(building: Building, step_s: float) -> Discrete:
     block[:n, :n], block[:n, n:] = a, b
     both = np.asarray(expm(block * step_s), dtype=np.float64)[:n]
     both.setflags(write=False)  # shared through the cache
-    return Discrete(both[:, :n], both[:, n], both[:, n + 1], both[:, n + 2], both[:, n + 3])
+    heats = m - 3
+    b_heat = both[:, n] if heats == 1 else both[:, n : n + heats]
+    return Discrete(both[:, :n], b_heat, both[:, -3], both[:, -2], both[:, -1])
 
 
 def drive(
@@ -197,9 +219,14 @@ def drive(
 def simulate(
     step: Discrete, state_c: ArrayLike, *, heat_w: ArrayLike, drive_k: FloatArray
 ) -> FloatArray:
-    """States at the end of every step (states x steps) from `state_c` under this heat."""
+    """States at the end of every step (states x steps) from `state_c` under this heat.
+
+    `heat_w` has one entry per step; with a second heat input it is inputs x steps.
+    """
     x = np.asarray(state_c, dtype=np.float64)
-    pushes = (np.outer(step.b_heat, np.asarray(heat_w, dtype=np.float64)) + drive_k).T
+    heat = np.asarray(heat_w, dtype=np.float64)
+    given = np.outer(step.b_heat, heat) if step.b_heat.ndim == 1 else step.b_heat @ heat
+    pushes = (given + drive_k).T
     rows = np.empty_like(pushes)
     for k, push in enumerate(pushes):
         x = step.a @ x + push
@@ -217,21 +244,27 @@ def steady_state(
 ) -> Steady:
     """Heat and states with dx/dt = 0 at this room temperature; negative heat means none is needed.
 
-    `gain_w` is all heat into the air beside heating and sun, internal gains included.
+    `gain_w` is all heat into the air beside heating and sun, internal gains included. With a second
+    heat input both zones are held at `room_c`; without, the second goes where it goes.
     """
     room, outdoor, ghi, gain = np.broadcast_arrays(
         np.atleast_1d(np.asarray(room_c, dtype=np.float64)), outdoor_c, ghi_w_per_m2, gain_w
     )
     a, b = _rates(building)
-    unknowns = np.column_stack([b[:, 0], a[:, 1:]])  # heat, mass[, floor]
-    known = np.outer(a[:, 0], room) + b[:, 1:] @ np.stack([outdoor, ghi, gain])
+    heats = b.shape[1] - 3
+    held = [0] if heats == 1 else [0, len(a) - 2]
+    free = [state for state in range(len(a)) if state not in held]
+    unknowns = np.column_stack([b[:, :heats], a[:, free]])
+    known = np.outer(a[:, held].sum(axis=1), room) + b[:, heats:] @ np.stack([outdoor, ghi, gain])
     solved = np.linalg.solve(unknowns, -known)
-    return Steady(heat_w=solved[0], state_c=np.vstack([room, solved[1:]]))
+    state_c = np.empty((len(a), len(room)))
+    state_c[held], state_c[free] = room, solved[heats:]
+    return Steady(heat_w=solved[0] if heats == 1 else solved[:heats], state_c=state_c)
 
 
 def total_loss_w_per_k(building: Building) -> float:
     """Heat the emitters must give per kelvin between room and outdoors, at rest, without gains."""
-    return float(steady_state(building, room_c=1.0, outdoor_c=0.0).heat_w[0])
+    return float(np.sum(steady_state(building, room_c=1.0, outdoor_c=0.0).heat_w))
 
 
 def emitter_for(
@@ -256,7 +289,7 @@ def emitter_for(
         )
     return Emitter(
         kind=kind,
-        design_heat_w=float(steady.heat_w[0]),
+        design_heat_w=float(np.sum(steady.heat_w)),
         design_flow_c=design_flow_c,
         design_room_c=design_room_c,
         design_spread_k=SPREAD_K[kind],
@@ -313,8 +346,20 @@ def with_radiators(building: Building, emitter: Emitter) -> Building:
     radiant share of h (T_r - T_air) going to the mass. h is linear, taken at usual winter excess.
     """
     excess_k = emitter.design_flow_c - emitter.design_spread_k / 2.0 - emitter.design_room_c
+    here_w = emitter.design_heat_w * _first_zone_frac(building)
     return replace(
         building,
-        floor_kwh_per_k=RADIATOR_WH_PER_W_K * emitter.design_heat_w / 1000.0,
-        floor_air_w_per_k=RADIATOR_USUAL_FRAC * emitter.design_heat_w / excess_k,
+        floor_kwh_per_k=RADIATOR_WH_PER_W_K * here_w / 1000.0,
+        floor_air_w_per_k=RADIATOR_USUAL_FRAC * here_w / excess_k,
     )
+
+
+def _first_zone_frac(building: Building) -> float:
+    """Share of the emitters' heat that goes to the first zone."""
+    zone = building.second_zone
+    if zone is None:
+        return 1.0
+    if zone.heat_frac is not None:
+        return 1.0 - zone.heat_frac
+    apart = steady_state(building, room_c=1.0, outdoor_c=0.0).heat_w
+    return float(apart[0, 0] / apart.sum())
