@@ -1,8 +1,10 @@
 """The section [tariff]: what an owner may write, what it comes to, and every mistake named."""
 
+import re
 import tomllib
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -173,6 +175,17 @@ def test_a_mistyped_key_of_a_table_gets_a_suggestion(
     whole[table][int(number)][last] = 1
     with pytest.raises(ConfigError, match=f"unknown key; did you mean '{suggestion}'"):
         with_tariff(document, whole)
+
+
+GUIDE = Path(__file__).parents[2] / "docs" / "how-to" / "tariffs.md"
+BLOCKS = re.findall(r"^```toml\n(.*?)^```", GUIDE.read_text(encoding="utf-8"), re.S | re.M)
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block.splitlines()[-1])
+def test_every_piece_of_the_guide_is_a_valid_tariff(document: Document, block: str) -> None:
+    config = with_tariff(document, tomllib.loads(block)["tariff"])
+    assert config.tariff.model_fields_set
+    assert house_model(config).tariff.currency == config.tariff.currency
 
 
 def test_holidays_and_times_are_read() -> None:
