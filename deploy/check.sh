@@ -7,5 +7,7 @@ cd -P -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
 . deploy/environment.sh
 
 prepare dev
+# Our matrices are small: threads of the linear algebra would only wait for each other.
+export OPENBLAS_NUM_THREADS=1
 # poe prints each command before it runs it, and stops at the first that fails.
 exec .venv/bin/poe --executor virtualenv check

@@ -7,4 +7,5 @@ root=$(cd -P -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
 . "$root/deploy/environment.sh"
 
 (cd -- "$root" && prepare run)
+export OPENBLAS_NUM_THREADS=1 # small matrices: more threads would only wait for each other
 exec "$root/.venv/bin/heatherd" demo "$@"

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import expm
 
 from mpc.arrays import FloatArray
 
 WATER_KWH_PER_L_K = 4186.0 / 3.6e6
+HALVINGS, TERMS = 6, 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,8 +81,24 @@ def layers_steps(tank: Tank, *, step_h: FloatArray, draw_kwh_per_k: FloatArray) 
     rates[:, 1, 2] = 1.0 - tank.heat_to_upper_frac
     rates[:, 0, 3] = loss * tank.room_c
     rates[:, 1, 3] = loss * tank.room_c + flow * tank.cold_c
-    exact = expm(rates * per_kwh * step_h[:, None, None])
+    exact = _exponential(rates * per_kwh * step_h[:, None, None])
     return Layers(exact[:, :2, :2], exact[:, :2, 2], exact[:, :2, 3])
+
+
+def _exponential(matrices: FloatArray) -> FloatArray:
+    """exp of many small matrices: Taylor's series of the halved ones, squared back.
+
+    The largest of a tank's is about 3 (all of a layer drawn in a step): halved six times, eight
+    terms leave an error below 1e-14. Many small calls of a library cost a hundred times as much.
+    """
+    small = matrices / 2.0**HALVINGS
+    total = power = np.broadcast_to(np.eye(matrices.shape[-1]), matrices.shape)
+    for term in range(1, TERMS + 1):
+        power = power @ small / term
+        total = total + power
+    for _ in range(HALVINGS):
+        total = total @ total
+    return np.asarray(total)
 
 
 def simulate_layers(layers: Layers, start_c: tuple[float, float], heat_w: FloatArray) -> FloatArray:
