@@ -53,8 +53,12 @@ SETTLE_DAYS = 1.0
 PARALLELS_K = (0.0, -1.5, 1.5, 3.0)
 """Shifts of the tuned curve for the line of cost over mean temperature; the first is the curve."""
 
+SEASON_PARALLELS_K = (0.0, 1.5, 3.0)
+"""Four weeks scatter less than one."""
+
 PACE = (("cycle", "2 min"), ("plan_every", "30 min"))
-"""Half the usual pace, for the budget; `--usual-pace` shows what it changes."""
+SEASON_PACE = (("cycle", "3 min"), ("plan_every", "45 min"))
+"""Slower than in a house, for the budget; `--usual-pace` shows what it changes."""
 
 SEED = 1
 
@@ -124,8 +128,9 @@ class Case:
             forecast_errors=not perfect,
             prices=Prices.UNKNOWN if arm is Arm.BLIND else prices,
             refine=arm is not Arm.SEASON,
+            hot_water=True,
             model=fitted_model(place.house) if arm is Arm.REFERENCE else (),
-            control=() if self.usual_pace else PACE,
+            control=() if self.usual_pace else SEASON_PACE if arm is Arm.SEASON else PACE,
         )
 
 
@@ -154,26 +159,39 @@ def season_places() -> list[Place]:
     ]
 
 
-def _curves(places: Iterable[Place]) -> list[Case]:
+def reference_places() -> list[Place]:
+    """Every house once, the zones in turn."""
+    pairs = {(p.house, p.zone): p for p in opponent_places()}
+    zones = tuple(WEEKS)
+    return [pairs[house, zones[index % 2]] for index, house in enumerate(HOUSES)]
+
+
+def _curves(places: Iterable[Place], shifts_k: Iterable[float] = PARALLELS_K) -> list[Case]:
     """The tuned curve and its parallels."""
+    shifts_k = tuple(shifts_k)
     return [
         Case(arm=Arm.CURVE, place=place, shift_k=shift_k)
         for place in places
-        for shift_k in PARALLELS_K
+        for shift_k in shifts_k
     ]
 
 
 def all_cases(*, usual_pace: bool = False) -> list[Case]:
     """The whole benchmark, what matters most first: an interrupted one says something already."""
     weeks, some, season = week_places(), opponent_places(), season_places()
-    steered = [(Arm.OURS, weeks)]
-    steered += [(arm, some) for arm in (Arm.BLIND, Arm.FORESIGHT, Arm.REFERENCE, Arm.LED)]
+    steered = [
+        (Arm.OURS, weeks),
+        (Arm.BLIND, some),
+        (Arm.FORESIGHT, some),
+        (Arm.LED, some),
+        (Arm.REFERENCE, reference_places()),
+    ]
     cases = _curves(weeks)
     cases += [
         Case(arm=arm, place=place, usual_pace=usual_pace)
         for arm, places in steered
         for place in places
     ]
-    cases += _curves(season)
+    cases += _curves(season, SEASON_PARALLELS_K)
     cases += [Case(arm=Arm.SEASON, place=place, usual_pace=usual_pace) for place in season]
     return cases

@@ -9,6 +9,7 @@ from typing import Any
 from bench.zones import Zone
 from controller.actuation import choose_knob
 from controller.config import HouseConfig, parse_config
+from drivers.api import Capability
 from drivers.profile import DeviceKind, ModbusProfile, load_profile, shipped_profiles
 from hil.firmware import Curve
 from hil.house import House
@@ -22,6 +23,9 @@ VAT_FRAC = 0.25
 SENSOR_TOPIC = "zigbee2mqtt/living_room"
 THERMOSTAT_TOPIC = "zigbee2mqtt/thermostat"
 PUMP_UNIT, METER_UNIT = 1, 2
+
+WASHING_TIMES = ("06:00", "17:00")
+"""Before the morning's showers and before the evening: what most people would answer."""
 
 
 class Prices(StrEnum):
@@ -50,6 +54,7 @@ class RunSpec:
     forecast_errors: bool = True
     prices: Prices = Prices.AS_ISSUED
     refine: bool = True  # whole decisions in the plan's first hours
+    hot_water: bool = False  # planned too, where the pump has a knob for it
     model: tuple[tuple[str, float], ...] = ()  # [house.model], where somebody knows better
     control: tuple[tuple[str, str], ...] = ()  # further settings of [control]
     comfort: tuple[tuple[str, float], ...] = ()
@@ -125,7 +130,28 @@ def house_config(
             "socket": str(directory / "heatherd.sock"),
         },
     }
+    if spec.hot_water and can_steer_hot_water(spec.profile):
+        data["hot_water"] = _hot_water(house)
     return parse_config(data)
+
+
+def can_steer_hot_water(profile: str) -> bool:
+    """Does the pump let its tank be steered?"""
+    return not {Capability.DHW_SETPOINT, Capability.DHW_BOOST}.isdisjoint(
+        load_profile(profile).knobs
+    )
+
+
+def _hot_water(house: House) -> dict[str, Any]:
+    """What the owner reads on the tank's label and in the pump's manual, and when people wash."""
+    return {
+        "enabled": True,
+        "people": house.owner.people,
+        "volume_l": house.truth.tank.volume_l,
+        "starts_below_k": 0.0,
+        "stops_above_k": house.truth.firmware.dhw_stop_k,
+        "ready": [{"at": at} for at in WASHING_TIMES],
+    }
 
 
 def _cycle(profile: str) -> dict[str, str]:
