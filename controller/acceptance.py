@@ -4,11 +4,12 @@ A profile that is not proven as far as the owner demands is written to only wher
 knob by knob. Everything here is a question of the configuration; nothing is contacted.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from controller.actuation import choose_knob
 from controller.config import HouseConfig
-from drivers.api import Capability, HeatPump, Maturity, OnSilence, WriteClass
+from controller.hot_water_steering import hot_water_knob
+from drivers.api import Capability, HeatPump, Knob, Maturity, OnSilence, WriteClass
 from drivers.errors import ConfigurationError
 
 
@@ -35,16 +36,38 @@ def accepted(config: HouseConfig, pump: HeatPump) -> frozenset[Capability]:
     return offered(pump) if proven else listed
 
 
+def tank_knob(config: HouseConfig, knobs: Mapping[Capability, Knob]) -> Knob | None:
+    """The knob for hot water, None while it is the pump's own.
+
+    Raises `ConfigurationError` where the owner wants it steered and the pump has nothing for that.
+    """
+    section = config.hot_water
+    if not section.enabled:
+        return None
+    knob = hot_water_knob(knobs, section)
+    if knob is None:
+        wanted = "dhw_setpoint or dhw_boost" if section.capability is None else section.knob
+        have = ", ".join(sorted(knobs)) or "none"
+        raise ConfigurationError(
+            f"hot_water.enabled: this pump has no knob {wanted} (it has {have}); "
+            "its hot water stays its own: leave the section out"
+        )
+    return knob
+
+
 def may_write(config: HouseConfig, pump: HeatPump) -> frozenset[Capability]:
     """The knobs this service may write, none while it only observes.
 
     Raises `ConfigurationError` where the owner must decide first.
     """
+    tank = tank_knob(config, pump.knobs)
     if config.control.mode == "observe" or config.control.strategy == "heating-curve":
         return frozenset()
     granted = accepted(config, pump)
     knob = choose_knob(pump.knobs, config.heat_pump.capability)
     needed = offered(pump) if knob is None else frozenset({knob.capability})
+    if tank is not None and tank.capability not in granted:
+        raise ConfigurationError(f"hot_water.enabled: {how_to_accept([*granted, tank.capability])}")
     if needed and not needed & granted:
         raise ConfigurationError(
             f"profile {config.heat_pump.profile!r} is proven as far as {pump.maturity.value!r}; "

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from controller.acceptance import may_write
+from controller.acceptance import may_write, tank_knob
 from controller.act import Actuator, let_go
 from controller.actuation import choose_knob
 from controller.clock import Clock
@@ -50,6 +50,11 @@ def heat_knob(config: HouseConfig) -> Knob | None:
     return choose_knob(load_profile(config.heat_pump.profile).knobs, config.heat_pump.capability)
 
 
+def hot_water_knob(config: HouseConfig) -> Knob | None:
+    """The knob it steers hot water with. Raises `ConfigurationError`."""
+    return tank_knob(config, load_profile(config.heat_pump.profile).knobs)
+
+
 def assemble(
     config: HouseConfig,
     outside: Outside,
@@ -71,7 +76,11 @@ def assemble(
     control = config.control
     return Loop(
         Parts(
-            stages=Stages(config, house_model(config), machine(config, knob)),
+            stages=Stages(
+                config,
+                house_model(config),
+                machine(config, knob, tank_knob(config, outside.pump.knobs)),
+            ),
             devices=outside.devices,
             actuator=Actuator(outside.pump, store, may_write=granted),
             forecasts=Forecasts(

@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from controller import app as service
-from controller.acceptance import may_write
+from controller.acceptance import may_write, tank_knob
 from controller.actuation import choose_knob
 from controller.care import NO_SHADOW_WEEK, add_care_verbs, shadow_week_is_due
 from controller.clock import WallClock
@@ -21,6 +21,7 @@ from controller.config import HouseConfig, effective_values
 from controller.config_values import parse_duration
 from controller.connect import connect
 from controller.history import add_history_verbs
+from controller.hot_water_steering import hot_water_words
 from controller.owner import ask
 from controller.probe_verb import add_probe_verb
 from controller.snapshot import Measured, Reading
@@ -106,10 +107,13 @@ def check(
         signals = {name.value: _in_words(value) for name, value in snapshot.signals.items()}
     _warn_of_haste(settings)
     knob = choose_knob(outside.pump.knobs, settings.heat_pump.capability)
+    tank = hot_water_words(settings.hot_water, tank_knob(settings, outside.pump.knobs))
     if as_json:
         shown = {key: {"value": _plain(value), "origin": origin} for key, value, origin in values}
         heat = None if knob is None else {"knob": knob.capability, "follows": can_follow(knob)}
-        show_json({"settings": shown, "writes": granted, "heat": heat, "signals": signals})
+        show_json(
+            {"settings": shown, "writes": granted, "heat": heat, "tank": tank, "signals": signals}
+        )
         return
     table = Table("setting", "value", "from", box=None)
     for key, value, origin in values:
@@ -121,6 +125,7 @@ def check(
         out.print("This pump has no knob for heat.", highlight=False)
     else:
         out.print(f"Heat goes through {knob.capability}: {can_follow(knob)}.", highlight=False)
+    out.print(tank, highlight=False, markup=False)
     will = f"write {', '.join(granted)} to the pump." if granted else "only observe."
     out.print(f"It is valid. heatherd will {will}", highlight=False)
 

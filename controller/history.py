@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from rich.progress import track
 from rich.table import Table
 
-from controller.app import heat_knob
+from controller.app import heat_knob, hot_water_knob
 from controller.config import HouseConfig
 from controller.planner import PLAN
 from controller.recorder import Records
@@ -156,9 +156,8 @@ def replay_command(
     computers.
     """
     with _open(config, records) as store:
-        steps = list(
-            _tracked(replay(store, heat_knob), "steps", total=store.count(), quiet=as_json)
-        )
+        run_again = replay(store, heat_knob, hot_water_knob)
+        steps = list(_tracked(run_again, "steps", total=store.count(), quiet=as_json))
         plans = replan(store) if again else iter(())
         total = store.count("request")
         replanned = list(_tracked(plans, "plans", total=total, quiet=as_json or not again))

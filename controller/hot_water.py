@@ -40,16 +40,17 @@ def hot_water_request(
     belief: TankBelief,
     horizon: Horizon,
     *,
+    at: datetime,
     section: HotWaterSection,
     limits: TankLimits,
     zone: ZoneInfo,
 ) -> HotWater | None:
-    """The hot-water side of the planner's question from the belief's instant on.
+    """The hot-water side of the planner's question from `at` on.
 
     None while hot water is not ours to plan: switched off, or its temperature is not known.
     """
     now = belief.now
-    if not section.enabled or now is None or not belief.is_known(now.at):
+    if not section.enabled or now is None or belief.sensor_c(at) is None:
         return None
     step = timedelta(seconds=horizon.step_s)
     starts = [horizon.starts_at + step * i for i in range(len(horizon.outdoor_c))]

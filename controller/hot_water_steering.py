@@ -44,6 +44,9 @@ PLENTY_OF_WRITES, SPARING_FRAC = 15.0, 0.08
 """With that many writes left in the week, to lower a stored set-point must spare this share of the
 price; with fewer left, more in proportion."""
 
+SANITISE_SPARE_K = 2.0
+"""To be as hot as legionella demands for a while, the tank is heated a little beyond."""
+
 PAIR = 2.0
 """A set-point that is lowered must be raised again."""
 
@@ -101,8 +104,7 @@ def hot_water_settings(
 
 def with_hot_water(wanted: Wanted, wish: HotWaterWish, heat_knob: Knob | None) -> Wanted:
     """Both wishes in one; while the tank is charged the heat knob must not hold the pump back."""
-    if not wish.settings:
-        return wanted
+    wanted = replace(wanted, reason=f"{wanted.reason}; tank: {wish.reason}")
     settings = {**wanted.settings, **wish.settings}
     if not wish.charge:
         return replace(wanted, settings=settings)
@@ -138,9 +140,35 @@ def reach_c(knob: Knob, section: HotWaterSection) -> float:
     return span(knob)[1] + section.stops_above_k
 
 
+def highest_value(knob: Knob, section: HotWaterSection) -> float:
+    """The highest set-point that keeps the owner's limit, legionella aside."""
+    most_c = max(section.max_c, (section.legionella_c or 0.0) + SANITISE_SPARE_K)
+    return max(span(knob)[0], most_c - section.stops_above_k)
+
+
 def rest_value(knob: Knob, section: HotWaterSection) -> float:
     """The set-point between charges."""
     return in_range(knob, section.economy_c - REST_BELOW_K + section.starts_below_k)
+
+
+def hot_water_words(section: HotWaterSection, knob: Knob | None) -> str:
+    """What will be done about hot water, in words for the owner."""
+    if knob is None:
+        return "Hot water is the pump's own."
+    if knob.capability is Capability.DHW_BOOST:
+        how = f"a charge asked for now, to {section.max_c:g} °C or where the pump ends it"
+    else:
+        most_c = min(section.max_c, reach_c(knob, section))
+        how = f"at rest {rest_value(knob, section):g} °C, charged to at most {most_c:g} °C"
+    wanted_c = section.legionella_c
+    if wanted_c is None:
+        clean = "legionella is left to the pump"
+    elif wanted_c <= reach_c(knob, section):
+        clean = f"heated through to {wanted_c:g} °C at least every "
+        clean += f"{section.legionella_every_s / 86400.0:g} days"
+    else:
+        clean = f"{wanted_c:g} °C against legionella is beyond this knob: leave it to the pump"
+    return f"Hot water goes through {knob.capability}: {how}; {clean}."
 
 
 def _boost(charge: _Charge | None, knob: Knob) -> HotWaterWish:
@@ -161,6 +189,7 @@ def _raise(
     if not charging:
         least = max(least, tank.sensor_c + section.starts_below_k + SURE_START_K)
     value = in_range(knob, math.ceil(least / knob.resolution - 1e-6) * knob.resolution)
+    value = min(value, highest_value(knob, section))
     held = tank.current
     if _stored(knob) and held is not None and held >= least:
         will_do = charging or held <= value + SAME_K  # a charge under way is ended by the rest

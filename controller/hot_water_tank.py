@@ -14,7 +14,7 @@ import numpy as np
 from scipy.optimize import brentq
 
 from controller.config_hot_water import HotWaterSection
-from controller.snapshot import Snapshot
+from controller.snapshot import Reading, Snapshot
 from drivers.api import OperatingState, Signal
 from mpc.draws import Draws, slot_of, watched
 from mpc.storage import WATER_KWH_PER_L_K, Tank, layers_steps, simulate_layers
@@ -86,7 +86,7 @@ class TankBelief:
     """All that is carried from cycle to cycle about the tank."""
 
     now: Layered | None  # None: never heard of
-    read_at: datetime | None  # the sensor's last word
+    reading: Reading | None  # the sensor's last word
     watch: Layered | None  # where the look-out for draws began; None: not on the look-out
     draws: Draws
     hour: OpenHour | None
@@ -94,10 +94,12 @@ class TankBelief:
     hot_since: datetime | None = None  # without a break
     sanitised_at: datetime | None = None  # hot through for long enough, last
 
-    def is_known(self, at: datetime) -> bool:
-        """Whether the tank's temperature is known well enough to act on."""
-        read_at = self.read_at
-        return read_at is not None and abs((at - read_at).total_seconds()) <= PATIENCE_S
+    def sensor_c(self, at: datetime) -> float | None:
+        """What the sensor says; None once it has been silent for too long to act on it."""
+        reading = self.reading
+        if reading is None or abs((at - reading.at).total_seconds()) > PATIENCE_S:
+            return None
+        return reading.value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,13 +129,7 @@ def tank_of(section: HotWaterSection) -> Tank:
 def first_tank(section: HotWaterSection, at: datetime) -> TankBelief:
     """Before anything was seen."""
     draws = Draws(people=section.people)
-    return TankBelief(now=None, read_at=None, watch=None, draws=draws, hour=None, since=at)
-
-
-def restored_tank(belief: TankBelief, section: HotWaterSection) -> TankBelief:
-    """After a restart: what was learned stays; what was watched is broken off."""
-    draws = replace(belief.draws, people=section.people)
-    return replace(belief, watch=None, hour=None, hot_since=None, draws=draws)
+    return TankBelief(now=None, reading=None, watch=None, draws=draws, hour=None, since=at)
 
 
 def believe_tank(
@@ -143,6 +139,8 @@ def believe_tank(
     at, reading_c = snapshot.at, snapshot.value(Signal.DHW_C)
     if reading_c is None:
         return replace(belief, watch=None, hot_since=None)
+    if belief.draws.people != section.people:
+        belief = replace(belief, draws=replace(belief.draws, people=section.people))
     look = _Look(tank_of(section), section.sensor, at, reading_c)
     now = belief.now
     passed_s = None if now is None else (at - now.at).total_seconds()
@@ -150,11 +148,13 @@ def believe_tank(
     watch: Layered | None = None
     if now is None or passed_s is None or not 0.0 <= passed_s <= GONE_S:
         layered = look.guessed()
+        belief = replace(belief, hot_since=None)
     elif snapshot.operating_state is OperatingState.DHW:
         layered = look.charged(now, _charging_w(snapshot))
     else:
         layered, watch, drawn = look.watched(belief.watch or now)
-    through = replace(belief, now=layered, read_at=at, watch=watch or layered)
+    reading = Reading(reading_c, at)
+    through = replace(belief, now=layered, reading=reading, watch=watch or layered)
     return _sanitised(_learned(through, drawn, zone), section)
 
 

@@ -16,6 +16,7 @@ from controller.estimate import Belief
 from controller.experience import EXPERIENCE, Experience
 from controller.forecasts import KNOWN, Forecasts, Known
 from controller.guard import Memory, remember
+from controller.hot_water_steering import TankNow
 from controller.planner import PLAN, REQUEST, News, Planning
 from controller.recorder import Recorder
 from controller.records import StepRecord
@@ -110,9 +111,10 @@ class Loop:
         plan, note, news = self._plan(snapshot, belief, memory, tasks)
 
         current, writes_left = await self._knob_now(at)
+        tank = await self._tank_now(at)
         wanted = p.stages.decide(
-            snapshot, plan=plan, belief=belief, memory=memory,
-            current=current, writes_left=writes_left, released=self._wishes.released,
+            snapshot, plan=plan, belief=belief, memory=memory, current=current,
+            writes_left=writes_left, released=self._wishes.released, tank=tank,
         )  # fmt: skip
         verdict = p.stages.guard(
             wanted, snapshot=snapshot, belief=belief, memory=memory, target=wish
@@ -140,6 +142,7 @@ class Loop:
             plan_time_ms=None if news is None else round(news.took_ms, 1),
             not_solved=news is not None and isinstance(news.result, NotSolved),
             config_hash=p.config_hash,
+            tank=tank,
         )
         p.recorder.append(record)
         self._before = record
@@ -184,6 +187,7 @@ class Loop:
             memory=memory,
             experience=self._experience,
             whole=knob is not None and knob.capability in DIRECT | LIMITS,
+            tank_knob=stages.machine.tank_knob,
         )
 
     def _target_at(self, at: datetime, snapshot: Snapshot) -> Target:
@@ -207,6 +211,19 @@ class Loop:
             return None, None
         actuator = self._p.actuator
         return await actuator.current(knob.capability), actuator.writes_left(knob.capability, at)
+
+    async def _tank_now(self, at: datetime) -> TankNow | None:
+        """The tank and its knob as they are; None: not ours, or not known."""
+        knob, tank = self._p.stages.machine.tank_knob, self._experience.tank
+        sensor_c = None if tank is None else tank.sensor_c(at)
+        if knob is None or sensor_c is None:
+            return None
+        actuator = self._p.actuator
+        return TankNow(
+            sensor_c=sensor_c,
+            current=await actuator.current(knob.capability),
+            writes_left=actuator.writes_left(knob.capability, at),
+        )
 
     def _keep(self, kind: str, value: Plan | Known | PlanRequest, at: datetime) -> str:
         """Record a large value once; the hash names it."""

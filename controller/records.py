@@ -14,6 +14,7 @@ from typing import Any
 from controller.act import Applied, NotApplied, Outcome
 from controller.estimate import Belief
 from controller.guard import Allowed, Altered, Memory, Purpose, Refused, Verdict, Wanted
+from controller.hot_water_steering import TankNow
 from controller.snapshot import Measured, Missing, Reading, Snapshot
 from controller.wishes import Target
 from drivers.api import Capability, Signal
@@ -52,6 +53,7 @@ class StepRecord:
     not_solved: bool  # a plan failed in this cycle
     config_hash: str | None = None  # of the settings the run was made with
     writes_left: float | None = None  # of the heat knob, this week; None: no limit
+    tank: TankNow | None = None  # None: not ours, or not known
 
     @property
     def at(self) -> datetime:
@@ -93,6 +95,7 @@ def to_json(record: StepRecord) -> str:
         "plan_ms": record.plan_time_ms,
         "not_solved": record.not_solved,
         "config": record.config_hash,
+        **({} if record.tank is None else {"tank": _tank_out(record.tank)}),
     }  # fmt: skip
     return json.dumps(body, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
@@ -133,6 +136,7 @@ def _record_in(body: Mapping[str, Any]) -> StepRecord:
         plan_time_ms=body["plan_ms"],
         not_solved=body["not_solved"],
         config_hash=body["config"],
+        tank=_tank_in(body.get("tank")),
     )
 
 
@@ -195,6 +199,17 @@ def _memory_in(raw: list[Any], at: datetime) -> Memory:
         blocked_s=later[0] if later else 0.0,
         seen_at=at,
     )
+
+
+def _tank_out(tank: TankNow) -> list[float | None]:
+    return [tank.sensor_c, tank.current, tank.writes_left]
+
+
+def _tank_in(raw: list[float] | None) -> TankNow | None:
+    if raw is None:
+        return None
+    sensor_c, current, writes_left = raw
+    return TankNow(sensor_c=sensor_c, current=current, writes_left=writes_left)
 
 
 def _settings_out(settings: Mapping[Capability, float]) -> dict[str, float]:

@@ -56,11 +56,14 @@ def recorded_config(records: Records) -> HouseConfig:
 
 
 def replay(
-    records: Records, knob_of: Callable[[HouseConfig], Knob | None]
+    records: Records,
+    knob_of: Callable[[HouseConfig], Knob | None],
+    tank_knob_of: Callable[[HouseConfig], Knob | None] = lambda _: None,
 ) -> Iterator[Difference | None]:
     """For every recorded step: None when all stages agree, else the first difference.
 
-    Each step runs under the settings it was made with; `knob_of` tells the pump's knob for heat.
+    Each step runs under the settings it was made with; `knob_of` and `tank_knob_of` tell the
+    pump's knobs for heat and hot water.
     Raises `ReplayError` or `RecordError` when something the steps build on is gone.
     """
     stages: Stages | None = None
@@ -68,20 +71,19 @@ def replay(
     before: StepRecord | None = None
     for record in records.records():
         if stages is None or before is None or record.config_hash != before.config_hash:
-            stages = _stages(records, record, knob_of)
+            config = _settings(records, record)
+            knobs = machine(config, knob_of(config), tank_knob_of(config))
+            stages = Stages(config, house_model(config), knobs)
         if before is None or record.plan_hash != before.plan_hash:
             plan = _plan(records, record.plan_hash)
         yield _step(stages, before if record.continues else None, record, plan)
         before = record
 
 
-def _stages(
-    records: Records, record: StepRecord, knob_of: Callable[[HouseConfig], Knob | None]
-) -> Stages:
+def _settings(records: Records, record: StepRecord) -> HouseConfig:
     if record.config_hash is None:
         raise ReplayError(f"the record of {record.at} does not name its settings")
-    config = _config(_kept(records, "settings", record.config_hash))
-    return Stages(config, house_model(config), machine(config, knob_of(config)))
+    return _config(_kept(records, "settings", record.config_hash))
 
 
 def _plan(records: Records, name: str | None) -> Plan | None:
@@ -131,6 +133,7 @@ def _step(
         current=record.current,
         writes_left=record.writes_left,
         released=record.released,
+        tank=record.tank,
     )
     verdict = stages.guard(
         wanted, snapshot=snapshot, belief=belief, memory=memory, target=record.target

@@ -8,14 +8,17 @@ from controller.estimate import Belief, emitter_now, expected
 from controller.experience import Experience
 from controller.forecasts import Known
 from controller.guard import Memory
+from controller.hot_water import TankLimits, hot_water_request
+from controller.hot_water_steering import reach_c
 from controller.margin import Margin
 from controller.model import HouseModel
 from controller.site import site_of
 from controller.snapshot import Snapshot
 from controller.wishes import Target
-from drivers.api import OperatingState, PriceSeries, Signal, WeatherSeries
+from drivers.api import Knob, OperatingState, PriceSeries, Signal, WeatherSeries
 from mpc.horizon import Horizon, PriceForecast, WeatherForecast, build_horizon
 from mpc.plan import Comfort, Compressor, HeatLimits, PlanRequest, Search
+from mpc.storage import HotWater
 
 PERSISTENCE_FALLBACK_C = 2.0
 """Outdoor temperature when neither forecast nor sensor says anything: a Danish winter day."""
@@ -32,6 +35,7 @@ def plan_request(
     memory: Memory,
     experience: Experience,
     whole: bool,
+    tank_knob: Knob | None = None,
 ) -> PlanRequest:
     """Ask for a plan from `snapshot.at` on; `target_at` gives the wanted room at any instant.
 
@@ -61,9 +65,24 @@ def plan_request(
         building=model.building,
         emitter=emitter_now(belief, model),
         heat_pump=model.heat_pump,
+        hot_water=_hot_water(horizon, at, experience, (config, tank_knob)),
         site=site_of(horizon, experience.site, config, model.tariff),
         compressor=_compressor(snapshot, memory, config),
         search=_search(config, whole=whole),
+    )
+
+
+def _hot_water(
+    horizon: Horizon, at: datetime, experience: Experience, steered: tuple[HouseConfig, Knob | None]
+) -> HotWater | None:
+    """The tank, where we steer it and know how hot it is."""
+    config, knob = steered
+    if knob is None or experience.tank is None:
+        return None
+    section = config.hot_water
+    limits = TankLimits(reach_c=reach_c(knob, section))
+    return hot_water_request(
+        experience.tank, horizon, at=at, section=section, limits=limits, zone=config.zone
     )
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from controller.config import HouseConfig
 from controller.estimate import Belief, believe, first_belief
 from controller.guard import Memory, Refused, Settings, Verdict, Wanted, judge
+from controller.hot_water_steering import TankNow, hot_water_settings, with_hot_water
 from controller.model import HouseModel
 from controller.records import StepRecord
 from controller.snapshot import Snapshot
@@ -71,13 +72,14 @@ class Stages:
         current: float | None,
         writes_left: float | None,
         released: bool,
+        tank: TankNow | None = None,
     ) -> Wanted:
         """What to ask of the pump; nothing while the owner has released it."""
         if released:
             return Wanted({}, None, None, "none", "released by the owner")
         if self.config.control.strategy == "heating-curve":
             return Wanted({}, None, None, "none", "the pump's own heating curve is the strategy")
-        return decide(
+        wanted = decide(
             snapshot,
             plan=plan,
             belief=belief,
@@ -87,6 +89,9 @@ class Stages:
             current=current,
             writes_left=writes_left,
         )
+        section, knob = self.config.hot_water, self.machine.tank_knob
+        wish = hot_water_settings(plan, snapshot, tank, section=section, knob=knob)
+        return with_hot_water(wanted, wish, self.machine.knob) if section.enabled else wanted
 
     def guard(
         self, wanted: Wanted, *, snapshot: Snapshot, belief: Belief, memory: Memory, target: Target

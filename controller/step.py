@@ -17,6 +17,7 @@ from controller.actuation import (
 from controller.config import HouseConfig
 from controller.estimate import STANDARD_WINTER_C, Belief, delivered_heat_w, emitter_now
 from controller.guard import Limits, Memory, Wanted
+from controller.hot_water_steering import highest_value
 from controller.model import HouseModel
 from controller.snapshot import Snapshot
 from controller.steering import limit_setting, shift_setting
@@ -58,9 +59,10 @@ class Machine:
     minimum_run_s: float
     minimum_off_s: float
     modulation_min_frac: float
+    tank_knob: Knob | None = None  # None: hot water is the pump's own
 
 
-def machine(config: HouseConfig, knob: Knob | None) -> Machine:
+def machine(config: HouseConfig, knob: Knob | None, tank_knob: Knob | None = None) -> Machine:
     """The pump's protection values as configured."""
     pump = config.heat_pump
     return Machine(
@@ -70,6 +72,7 @@ def machine(config: HouseConfig, knob: Knob | None) -> Machine:
         minimum_run_s=pump.minimum_run_s,
         minimum_off_s=pump.minimum_off_s,
         modulation_min_frac=pump.modulation_min_frac,
+        tank_knob=tank_knob,
     )
 
 
@@ -206,7 +209,7 @@ def limits(
     target: Target,
 ) -> Limits:
     """The guard's bounds and its three safe values of the knob at this moment."""
-    knob = machine.knob
+    knob, tank = machine.knob, machine.tank_knob
     return Limits(
         knob=knob,
         rest_value=None if knob is None else rest_setting(knob),
@@ -220,6 +223,8 @@ def limits(
         minimum_off_s=machine.minimum_off_s,
         frost_c=config.comfort.frost_c,
         room_max_c=max(config.comfort.room_max_c, target.room_c + 0.5),
+        tank_knob=tank,
+        tank_max_c=math.inf if tank is None else highest_value(tank, config.hot_water),
     )
 
 

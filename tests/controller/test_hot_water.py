@@ -19,6 +19,7 @@ from controller.hot_water import (
     sanitise_due_at,
 )
 from controller.hot_water_tank import PATIENCE_S, Layered, TankBelief, first_tank
+from controller.snapshot import Reading
 from mpc.draws import PERSON_KWH
 from mpc.horizon import Horizon
 from mpc.storage import HotWater
@@ -50,7 +51,7 @@ def horizon(at: datetime = AT, *, hours: float = 48.0, step_s: int = 900) -> Hor
 def belief(at: datetime = AT, **changes: Any) -> TankBelief:
     known: dict[str, Any] = {
         "now": Layered(at=at, upper_c=47.0, lower_c=41.0),
-        "read_at": at,
+        "reading": Reading(47.0, at),
         "watch": None,
         "draws": first_tank(SECTION, at).draws,
         "hour": None,
@@ -63,7 +64,7 @@ def asked(
     section: HotWaterSection = SECTION, limits: TankLimits = LIMITS, **changes: Any
 ) -> HotWater:
     request = hot_water_request(
-        belief(**changes), horizon(), section=section, limits=limits, zone=ZONE
+        belief(**changes), horizon(), at=AT, section=section, limits=limits, zone=ZONE
     )
     assert request is not None
     return request
@@ -152,8 +153,8 @@ def test_people_draw_their_prior_until_they_are_known() -> None:
     ("section", "changes"),
     [
         (SECTION.model_copy(update={"enabled": False}), {}),
-        (SECTION, {"now": None, "read_at": None}),
-        (SECTION, {"read_at": AT - timedelta(seconds=PATIENCE_S + 1.0)}),
+        (SECTION, {"now": None, "reading": None}),
+        (SECTION, {"reading": Reading(47.0, AT - timedelta(seconds=PATIENCE_S + 1.0))}),
     ],
     ids=["off", "never heard of", "silent"],
 )
@@ -161,7 +162,7 @@ def test_a_tank_that_is_not_ours_or_not_known_is_not_planned(
     section: HotWaterSection, changes: dict[str, Any]
 ) -> None:
     question = hot_water_request(
-        belief(**changes), horizon(), section=section, limits=LIMITS, zone=ZONE
+        belief(**changes), horizon(), at=AT, section=section, limits=LIMITS, zone=ZONE
     )
     assert question is None
 

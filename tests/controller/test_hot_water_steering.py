@@ -283,7 +283,9 @@ def test_both_wishes_go_to_the_pump_together() -> None:
 
 
 def test_no_wish_for_hot_water_leaves_the_heat_as_it_was() -> None:
-    assert with_hot_water(HEAT, HotWaterWish(reason="own"), None) is HEAT
+    assert with_hot_water(HEAT, HotWaterWish(reason="own"), None) == replace(
+        HEAT, reason="rest; tank: own"
+    )
 
 
 @pytest.mark.parametrize(("capability", "held", "freed"), [

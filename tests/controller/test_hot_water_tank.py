@@ -16,7 +16,6 @@ from controller.hot_water_tank import (
     TankBelief,
     believe_tank,
     first_tank,
-    restored_tank,
     tank_of,
 )
 from controller.snapshot import Measured, Missing, Reading, Snapshot
@@ -133,15 +132,15 @@ def test_a_silent_sensor_makes_the_tank_unknown_after_a_while() -> None:
     cellar = Cellar(TOP)
     cellar.silent = True
     cellar.live(PATIENCE_S / 3600.0)
-    assert cellar.belief.is_known(cellar.at)
+    assert cellar.belief.sensor_c(cellar.at) is not None
     cellar.live(2.0 / 60.0)
-    assert not cellar.belief.is_known(cellar.at)
+    assert cellar.belief.sensor_c(cellar.at) is None
 
 
 def test_a_tank_never_heard_of_is_unknown() -> None:
     belief = first_tank(TOP, START)
     assert belief.now is None
-    assert not belief.is_known(START)
+    assert belief.sensor_c(START) is None
 
 
 def test_after_a_long_gap_the_layers_are_guessed_from_the_sensor_again() -> None:
@@ -211,15 +210,18 @@ def test_hot_through_for_long_enough_is_remembered() -> None:
     assert cellar.belief.sanitised_at >= done_at
 
 
-def test_what_was_learned_survives_a_restart_and_what_was_watched_does_not() -> None:
+def test_what_was_learned_survives_a_day_of_standing_still_and_what_was_watched_does_not() -> None:
     cellar = Cellar(TOP)
     cellar.live(12.0, tapped=shower(7.1, 10.0))
     codec = TypeAdapter(TankBelief)
     kept = codec.validate_json(codec.dump_json(cellar.belief))
     assert kept == cellar.belief
-    back = restored_tank(kept, TOP.model_copy(update={"people": 2.0}))
-    assert back.draws == replace(cellar.belief.draws, people=2.0)
-    assert (back.watch, back.hour, back.hot_since) == (None, None, None)
+    cellar.belief = kept
+    cellar.section = TOP.model_copy(update={"people": 2.0})
+    cellar.at += timedelta(days=1)
+    cellar.look()
+    assert cellar.belief.draws == replace(kept.draws, people=2.0)
+    assert cellar.belief.watch == cellar.belief.now
 
 
 def test_hours_are_local_also_when_the_clock_changes() -> None:
