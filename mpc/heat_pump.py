@@ -145,8 +145,9 @@ def part_load_gain(source_c: ArrayLike, flow_c: ArrayLike, load_frac: ArrayLike)
     For units that run at one speed the load while running is 1, and so is the gain.
     """
     full_k = np.maximum(np.asarray(flow_c) - np.asarray(source_c), LEAST_LIFT_K) + APPROACH_K
-    spared_k = APPROACH_K * (1.0 - np.clip(load_frac, 0.0, 1.0))
-    return np.asarray(full_k / (full_k - spared_k), dtype=np.float64)
+    spared_k = APPROACH_K * (1.0 - np.minimum(np.maximum(load_frac, 0.0), 1.0))
+    gain: FloatArray = full_k / (full_k - spared_k)
+    return gain
 
 
 def cop(heat_pump: HeatPumpMap, source_c: ArrayLike, flow_c: ArrayLike) -> FloatArray:
