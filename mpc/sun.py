@@ -119,3 +119,24 @@ def effective_w_per_m2(
     ghi = np.asarray(ghi_w_per_m2, dtype=np.float64)
     entering_w = areas @ sides_w_per_m2 + apertures.roof_m2 * ghi
     return np.asarray(entering_w / solar_aperture_m2, dtype=np.float64)
+
+
+def through_windows(
+    apertures: Apertures,
+    solar_aperture_m2: float,
+    *,
+    at: Sequence[datetime],
+    ghi_w_per_m2: ArrayLike,
+    latitude_deg: float,
+    longitude_deg: float,
+) -> FloatArray:
+    """`effective_w_per_m2` of a forecast that knows the global horizontal irradiance only.
+
+    `at` are the middles of the forecast's steps.
+    """
+    sun = sun_position(at, latitude_deg=latitude_deg, longitude_deg=longitude_deg)
+    diffuse = diffuse_w_per_m2(ghi_w_per_m2, sun)
+    sides = on_sides(ghi_w_per_m2=ghi_w_per_m2, diffuse_w_per_m2=diffuse, sun=sun)
+    return effective_w_per_m2(
+        apertures, solar_aperture_m2, ghi_w_per_m2=ghi_w_per_m2, sides_w_per_m2=sides
+    )

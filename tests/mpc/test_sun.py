@@ -12,6 +12,7 @@ from mpc.sun import (
     effective_w_per_m2,
     on_sides,
     sun_position,
+    through_windows,
 )
 
 NORTH, EAST, SOUTH, WEST = range(4)
@@ -94,3 +95,21 @@ def test_roof_windows_alone_are_the_global_irradiance() -> None:
     assert found == pytest.approx(150.0)
     with pytest.raises(ValueError, match="solar_aperture_m2"):
         effective_w_per_m2(Apertures(), 0.0, ghi_w_per_m2=150.0, sides_w_per_m2=sides)
+
+
+def test_a_forecast_of_global_irradiance_reaches_east_windows_in_the_morning() -> None:
+    start = datetime(2025, 3, 21, 0, 30, tzinfo=UTC)
+    hours = [start + timedelta(hours=h) for h in range(24)]
+    sun = sun_position(hours, latitude_deg=56.2, longitude_deg=10.2)
+    ghi = 800.0 * np.maximum(np.sin(np.radians(sun.elevation_deg)), 0.0)
+
+    def entering(windows: Apertures) -> list[float]:
+        found = through_windows(
+            windows, 5.0, at=hours, ghi_w_per_m2=ghi, latitude_deg=56.2, longitude_deg=10.2
+        )
+        return [float(w) for w in found]
+
+    east, west = entering(Apertures(east_m2=5.0)), entering(Apertures(west_m2=5.0))
+    assert 6 <= int(np.argmax(east)) <= 9
+    assert 14 <= int(np.argmax(west)) <= 17
+    assert east[0] == west[0] == 0.0
