@@ -3,9 +3,11 @@
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mpc.arrays import FloatArray
 from mpc.plan import Plan, PlanRequest
+from mpc.power_curve import emission, heat_max_w
 
 HEAT_SLACK_FRAC = 0.03  # of the largest heat: the bound moves with the temperatures found
 POWER_SLACK_FRAC = 0.03  # of a power limit, for the same reason
@@ -15,9 +17,9 @@ SHARE_SLACK = 1e-3
 def broken(request: PlanRequest, plan: Plan) -> tuple[str, ...]:
     """The hard constraints that the replayed plan breaks, in words; empty when it keeps them all.
 
-    Capacity and flow limit at the temperatures of the replay, power limit, one thing at a time, the
-    heater's size, minimum run and off times and starts of the refined steps, the tank's limit.
-    Comfort is a wish and not asked for here.
+    Flow limit and power limit at the temperatures of the replay, one thing at a time, the heater's
+    size; minimum run and off times and starts of the refined steps. A run may end early where the
+    power limit does not allow the lowest heat. Comfort is a wish and not asked for here.
     """
     if not all(map(math.isfinite, (*plan.heat_w, *plan.power_w, *plan.room_c, *plan.dhw_c))):
         return ("the plan is not finite",)
@@ -54,6 +56,22 @@ def _machine(request: PlanRequest, plan: Plan) -> tuple[str, ...]:
     return tuple(faults)
 
 
+def _may_run(request: PlanRequest, plan: Plan) -> NDArray[np.bool_]:
+    """Whether each step's power limit, if any, allows the lowest continuous heat."""
+    room_c = np.array(plan.room_c)
+    if request.limits.power_max_w is None:
+        return np.ones(len(room_c), dtype=np.bool_)
+    where = emission(
+        heat_pump=request.heat_pump,
+        emitter=request.emitter,
+        limits=request.limits,
+        outdoor_c=request.horizon.outdoor_c,
+        room_c=room_c,
+        floor_c=None,
+    )
+    return heat_max_w(where) > 0.0
+
+
 def _or_zero(values: tuple[float, ...], plan: Plan) -> FloatArray:
     return np.array(values) if values else np.zeros(len(plan.heat_w))
 
@@ -65,20 +83,22 @@ def _times(request: PlanRequest, plan: Plan) -> tuple[str, ...]:
         return ()
     busy = np.round(np.array(plan.run_frac) + _or_zero(plan.dhw_run_frac, plan))[:whole]
     faults: list[str] = []
+    possible = _may_run(request, plan)
     step_s = request.horizon.step_s
+    gone_s = max((request.estimate.at - request.horizon.starts_at).total_seconds(), 0.0)
     held_s = machine.since_s if machine.running is not None else math.inf
     was = bool(machine.running)
     started = 0
     for step, on in enumerate(busy > 0.5):
         if on != was:
             least_s = machine.minimum_run_s if was else machine.minimum_off_s
-            if held_s < least_s - 1e-6:
+            if held_s < least_s - 1e-6 and (on or possible[step]):
                 what = "run" if was else "rest"
                 faults.append(f"step {step} ends a {what} after {held_s:.0f} s of {least_s:.0f} s")
             started += int(on)
             held_s = 0.0
         was = bool(on)
-        held_s += step_s
+        held_s += step_s - gone_s if step == 0 else step_s
     if machine.starts_left is not None and machine.starts_per_day is not None:
         day_ends_at = machine.day_ends_at
         within = day_ends_at is None or (

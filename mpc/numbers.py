@@ -123,7 +123,7 @@ def shape_of(stage: Stage) -> Shape:
 
 def numbers_of(stage: Stage, curve: PowerCurve, tank: TankCurve | None) -> Numbers:
     """The value of every parameter, in kW, hours and costs over the mean price."""
-    numbers = {
+    numbers: dict[str, FloatArray] = {
         **_house_numbers(stage),
         **_comfort_numbers(stage, curve),
         **_end_numbers(stage, curve, tank),
@@ -133,6 +133,7 @@ def numbers_of(stage: Stage, curve: PowerCurve, tank: TankCurve | None) -> Numbe
     }
     if tank is not None:
         numbers |= _tank_numbers(stage, tank)
+    _release(numbers)
     if stage.request.buffer is not None:
         numbers |= _buffer_numbers(stage)
     if stage.request.site is not None:
@@ -140,6 +141,17 @@ def numbers_of(stage: Stage, curve: PowerCurve, tank: TankCurve | None) -> Numbe
             found = peak_numbers(charge, stage.request, stage.blocks, stage.scale)
             numbers |= {f"peak{i}_{name}": value for name, value in found.items()}
     return numbers
+
+
+def _release(numbers: dict[str, FloatArray]) -> None:
+    """What is possible goes before a minimum time: where nothing may run, nothing must.
+
+    A power limit below the lowest continuous heat is such a case, a tank too hot for the pump too.
+    """
+    water = numbers.get("dhw_max_kw", np.zeros(1)) > 0.0
+    for name in ("dhw_low", "dhw_high"):
+        numbers[name] = numbers[name] * water
+    numbers["busy_low"] = numbers["busy_low"] * (water | (numbers["heat_max_kw"] > 0.0))
 
 
 def _house_numbers(stage: Stage) -> Numbers:
@@ -277,18 +289,18 @@ def _tank_numbers(stage: Stage, curve: TankCurve) -> dict[str, FloatArray]:
     if step is not None and water.sanitise_c is not None:
         lower_low[step] = water.sanitise_c
         low_c[step] = max(low_c[step], water.sanitise_c)
-    high_c = blocks.lowest(water.high_c)
+    high_c = np.maximum(blocks.lowest(water.high_c), lower_low)
     return {
         "tank_a": layers.a[1:].reshape(-1, 4).T,
         "tank_b": layers.b.T,
         "tank_drive_k": drive,
         "tank_low_c": low_c,
         "tank_lower_low_c": lower_low,
-        "tank_high_c": np.maximum(high_c, lower_low),
+        "tank_high_c": high_c,
+        "tank_beyond_pump_k": np.maximum(high_c - water.pump_max_c, 0.0),
         "tank_cost": water.below_price_per_kh * stage.hours / stage.scale,
         "dhw_power_slope": curve.slope,
-        "dhw_power_kw": curve.offset_w / 1000.0
-        + (curve.heat_max_w > 0.0) * stage.request.compressor.circulation_w / 1000.0,
+        "dhw_power_kw": (curve.offset_w + stage.request.compressor.circulation_w) / 1000.0,
         "dhw_min_kw": curve.heat_min_w / 1000.0,
         "dhw_max_kw": curve.heat_max_w / 1000.0,
     }

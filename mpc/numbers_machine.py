@@ -45,14 +45,16 @@ def compressor_numbers(request: PlanRequest, blocks: Blocks) -> dict[str, FloatA
     dhw_low, dhw_high = np.zeros(count), np.ones(count)
     until_s = np.cumsum(blocks.length) * float(step_s)
     starts_s = np.asarray(until_s - blocks.length * step_s, dtype=np.float64)
+    now_s = max((request.estimate.at - request.horizon.starts_at).total_seconds(), 0.0)
     if machine.running:
-        low[starts_s < machine.minimum_run_s - machine.since_s] = 1.0
+        low[starts_s < now_s + machine.minimum_run_s - machine.since_s] = 1.0
         if machine.hot_water and request.hot_water is not None:
-            dhw_low[starts_s < machine.dwell_s - machine.since_s] = 1.0
+            dhw_low[starts_s < now_s + machine.dwell_s - machine.since_s] = 1.0
             low = np.maximum(low, dhw_low)
     elif machine.running is False:
-        left_s = machine.minimum_off_s - machine.since_s
-        high = np.clip((until_s - left_s) / (until_s - starts_s), 0.0, 1.0)
+        rests_until_s = now_s + machine.minimum_off_s - machine.since_s
+        free_s = until_s - np.maximum(starts_s, now_s)
+        high = np.clip((until_s - rests_until_s) / free_s, 0.0, 1.0)
     numbers = {
         "busy_low": low,
         "busy_high": high,

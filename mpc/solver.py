@@ -78,8 +78,7 @@ def solve(request: PlanRequest) -> PlanResult:
         if len(answers) == MAX_PASSES:
             break
         found = conditions_found(stage, ready, answer.x)
-        heat_w = 1000.0 * ready.values("heat_kw", answer.x)
-        if _agrees(met, found, heat_w):
+        if _agrees(met, found, ready, answer.x):
             break
         met = found
     whole, search = None, request.search
@@ -165,11 +164,26 @@ def _replayed(stage: Stage, wanted: Decisions) -> Plan:
     heated_w = heat_w if wanted.heater_w is None else heat_w + wanted.heater_w
     states = house.states_c(heated_w if into_w is None else into_w)
     bound_w = heat_max_w(emission_at(request, house.during_c(states)))
-    if not (heat_w > bound_w).any():
+    if (heat_w > bound_w).any():
+        wanted = replace(wanted, heat_w=np.minimum(heat_w, bound_w))
+        plan = plan_from(request, house, wanted, source="mpc")
+    return _tank_within_power(stage, wanted, plan)
+
+
+def _tank_within_power(stage: Stage, wanted: Decisions, plan: Plan) -> Plan:
+    """The plan with less heat for the tank in steps that would draw more than they may.
+
+    A tank gets hotter, and its heat dearer, from one step of a block to the next.
+    """
+    request, limit_w = stage.request, stage.request.limits.power_max_w
+    if limit_w is None or wanted.dhw_heat_w is None:
         return plan
-    return plan_from(
-        request, house, replace(wanted, heat_w=np.minimum(heat_w, bound_w)), source="mpc"
-    )
+    drawn_w = np.array(plan.power_w) - request.heat_pump.standby_w
+    within = np.minimum(np.array(limit_w) / np.maximum(drawn_w, 1.0), 1.0)
+    if (within[wanted.dhw_heat_w > 0.0] == 1.0).all():
+        return plan
+    wanted = replace(wanted, dhw_heat_w=wanted.dhw_heat_w * within)
+    return plan_from(request, stage.house, wanted, source="mpc")
 
 
 def _more(stage: Stage, plan: Plan, curve_kwh: float) -> float:
@@ -256,14 +270,24 @@ def conditions_at(stage: Stage, states_c: FloatArray, tank_c: FloatArray | None)
     return Conditions(where, curve, tank)
 
 
-def _agrees(assumed: Conditions, found: Conditions, heat_w: FloatArray) -> bool:
+def _agrees(assumed: Conditions, found: Conditions, ready: CompiledProblem, x: FloatArray) -> bool:
     """Do power and bounds at the temperatures this heat leads to agree with the assumed ones?"""
+    heat_w = 1000.0 * ready.values("heat_kw", x)
     planned_w = power_w(assumed.where, heat_w) - assumed.where.standby_w
     found_w = power_w(found.where, heat_w) - found.where.standby_w
     missed_w = float(np.sum(np.abs(planned_w - found_w)))
+    used_w = float(np.sum(found_w))
     bound_w = found.curve.heat_max_w
     excess_w = float(np.max(heat_w - bound_w))
-    return missed_w <= PASS_POWER_FRAC * float(np.sum(found_w)) and (
+    if assumed.tank is not None and found.tank is not None:
+        tank_w = 1000.0 * ready.values("dhw_kw", x)
+        run = ready.values("dhw_run", x)
+        power = found.tank.slope * tank_w + found.tank.offset_w * run
+        more_w = power - assumed.tank.slope * tank_w - assumed.tank.offset_w * run
+        missed_w += float(np.sum(np.abs(more_w)))
+        used_w += float(np.sum(power))
+        excess_w = max(excess_w, float(np.max(tank_w - found.tank.heat_max_w)))
+    return missed_w <= PASS_POWER_FRAC * used_w and (
         excess_w <= PASS_HEAT_FRAC * float(np.max(bound_w))
     )
 

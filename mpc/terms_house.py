@@ -104,7 +104,10 @@ def frost(s: Symbols) -> Term:
 
 
 def tank_comfort(s: Symbols) -> Term:
-    """Warm water above, by its deadlines; both layers hot when it is due; never above the limit."""
+    """Warm water above, by its deadlines; both layers hot when it is due; never above the limit.
+
+    While the pump charges, the limit is the hottest it can make the tank.
+    """
     if not s.shape.hot_water:
         return Term(0.0, ())
     blocks = s.shape.blocks
@@ -118,7 +121,9 @@ def tank_comfort(s: Symbols) -> Term:
         (
             x[0] + below >= s.number("tank_low_c", blocks),
             x[1] + below_lower >= s.number("tank_lower_low_c", blocks),
-            0.5 * (x[0] + x[1]) - over <= s.number("tank_high_c", blocks),
+            0.5 * (x[0] + x[1]) - over
+            <= s.number("tank_high_c", blocks)
+            - cp.multiply(s.number("tank_beyond_pump_k", blocks, nonneg=True), s.dhw_run),
         ),
     )
 

@@ -63,16 +63,22 @@ def back_up_heater(s: Symbols) -> Term:
 
 
 def limits(s: Symbols) -> Term:
-    """Electric power within the limit of the block; the reserve stays free on both sides."""
+    """Electric power within the limit of the block; the reserve stays free, softly."""
+    blocks = s.shape.blocks
     laws = []
     cost: Any = 0.0
     if s.shape.power_limited:
-        spare = s.number("reserve_down_kw", s.shape.blocks) if s.shape.reserve else 0.0
-        laws.append(s.total_kw + spare <= s.number("power_max_kw", s.shape.blocks))
+        laws.append(s.total_kw <= s.number("power_max_kw", blocks))
     if s.shape.reserve:
-        short = s.unknown("reserve_short_kw", s.shape.blocks, nonneg=True)
-        laws.append(s.total_kw + short >= s.number("reserve_up_kw", s.shape.blocks))
-        cost = s.number("reserve_cost", s.shape.blocks, nonneg=True) @ short
+        price = s.number("reserve_cost", blocks, nonneg=True)
+        short = s.unknown("reserve_short_kw", blocks, nonneg=True)
+        laws.append(s.total_kw + short >= s.number("reserve_up_kw", blocks))
+        cost = price @ short
+        if s.shape.power_limited:
+            over = s.unknown("reserve_over_kw", blocks, nonneg=True)
+            spare = s.number("reserve_down_kw", blocks)
+            laws.append(s.total_kw + spare - over <= s.number("power_max_kw", blocks))
+            cost = cost + price @ over
     return Term(cost, tuple(laws))
 
 
