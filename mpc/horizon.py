@@ -72,6 +72,8 @@ def build_horizon(
     outdoor, ghi, weather_note = _weather(edges_s, weather)
     starts_at = datetime.fromtimestamp(start_s, UTC)
     prices_of_house = tariff.import_prices(starts_at, step_s, spot)
+    ended = ", ".join(tariff.ended(starts_at))
+    ended_note = f"no rate is valid any more, counted as nothing: {ended}" if ended else ""
     return Horizon(
         starts_at=starts_at,
         step_s=step_s,
@@ -80,7 +82,7 @@ def build_horizon(
         spot_per_kwh=tuple(spot.tolist()),
         price_per_kwh=tuple(prices_of_house.tolist()),
         price_known=tuple(known.tolist()),
-        notes=tuple(note for note in (price_note, weather_note) if note),
+        notes=tuple(note for note in (price_note, weather_note, ended_note) if note),
     )
 
 

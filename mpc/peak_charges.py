@@ -7,8 +7,8 @@ from datetime import date, datetime, timedelta
 
 from mpc.peak_state import PeakState, last_level_kw, settled
 from mpc.peak_tariff import YEAR_MONTHS, PeakPeriod, PeakRate, PeakTariff
-from mpc.peaks import PeakCharge
-from mpc.tariff_calendar import months_before
+from mpc.peaks import PeakCharge, PeakGroup
+from mpc.tariff_calendar import months_before, utc_starts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,8 +60,8 @@ def charges(
 
 def _grid(tariff: PeakTariff, starts_at: datetime, step_s: int, steps: int) -> _Grid:
     span_s = math.lcm(step_s, tariff.interval_s)
-    step = timedelta(seconds=step_s)
-    of_step = tuple(tariff.interval_start(starts_at + step * i, span_s) for i in range(steps))
+    starts = utc_starts(starts_at, step_s, steps)
+    of_step = tuple(tariff.interval_start(at, span_s) for at in starts)
     parts = [timedelta(seconds=s) for s in range(0, span_s, tariff.interval_s)]
     weights = {
         at: max(tariff.weight_frac(at + part) for part in parts) for at in dict.fromkeys(of_step)
@@ -90,6 +90,7 @@ def _charge(
     of_interval = [tariff.group_of(at) for at in intervals]
     groups = list(dict.fromkeys(of_interval))
     reached = _reached_kw(tariff, state, month)
+    floor = {} if tariff.group is PeakGroup.FREE else reached
     return PeakCharge(
         name=tariff.name,
         kind=tariff.group,
@@ -99,7 +100,7 @@ def _charge(
         past_kw=tuple(_past_kw(state, at, grid) for at in intervals),
         weight_frac=tuple(grid.weights[at] for at in intervals),
         group_of_interval=tuple(groups.index(group) for group in of_interval),
-        floor_kw=tuple(reached.get(group, 0.0) for group in groups),
+        floor_kw=tuple(floor.get(group, 0.0) for group in groups),
         history_kw=_history_kw(tariff, reached, groups, anyway_kw),
         price_per_kw=_price_per_kw(tariff, rate),
         steps=rate.steps,
@@ -121,8 +122,12 @@ def _history_kw(
     groups: Sequence[date | datetime],
     anyway_kw: float,
 ) -> tuple[float, ...]:
-    """The N highest of the groups that the horizon does not touch, none below what is sure."""
-    others = [kw for group, kw in reached_kw.items() if group not in groups]
+    """The N highest of the groups that the horizon does not touch, none below what is sure.
+
+    Single intervals are all history: those of the horizon are still to come.
+    """
+    free = tariff.group is PeakGroup.FREE
+    others = [kw for group, kw in reached_kw.items() if free or group not in groups]
     highest = sorted([*others, *[0.0] * tariff.averaged], reverse=True)[: tariff.averaged]
     return tuple(max(kw, tariff.floor_kw, anyway_kw) for kw in highest)
 

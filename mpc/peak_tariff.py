@@ -8,7 +8,7 @@ peaks of at least 2.5 kW each), Fjellnett (five highest weighted weeks of twelve
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 
 from mpc.peak_cost import cost_of_level
@@ -109,7 +109,8 @@ class PeakTariff:
         """The start of the interval (or other part of an hour) in local time that `at` is in."""
         local = self.calendar.local(at)
         into_s = (local.minute * 60 + local.second) % (span_s or self.interval_s)
-        return at - timedelta(seconds=into_s, microseconds=local.microsecond)
+        into = timedelta(seconds=into_s, microseconds=local.microsecond)
+        return at.astimezone(UTC) - into
 
     def month_of(self, at: datetime) -> date:
         """The billing month of an instant."""

@@ -3,13 +3,13 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import datetime
 
 import numpy as np
 
 from mpc.arrays import FloatArray
 from mpc.peak_tariff import PeakTariff
-from mpc.tariff_calendar import ALWAYS, ANYTIME, SLICE_S, Calendar, Validity, Window
+from mpc.tariff_calendar import ALWAYS, ANYTIME, SLICE_S, Calendar, Validity, Window, utc_starts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +93,7 @@ class Tariff:
         self, starts_at: datetime, step_s: int, spot_per_kwh: Sequence[float] | FloatArray
     ) -> FloatArray:
         """What a kWh fed in earns in each UTC step; zeros without a contract."""
-        starts = (starts_at + timedelta(seconds=step_s * i) for i in range(len(spot_per_kwh)))
+        starts = utc_starts(starts_at, step_s, len(spot_per_kwh))
         pairs = zip(starts, spot_per_kwh, strict=True)
         return np.array([self.export_price_per_kwh(float(spot), at) for at, spot in pairs])
 
@@ -104,8 +104,9 @@ class Tariff:
             return 0.0
         return self.export.price_per_kwh(spot_per_kwh)
 
-    def ended(self, on: date) -> tuple[str, ...]:
-        """Charges on energy of which nothing is valid on a local date any more."""
+    def ended(self, at: datetime) -> tuple[str, ...]:
+        """Charges on energy of which no rate is valid any more at an instant."""
+        on = self.calendar.local(at).date()
         last: dict[str, bool] = {}
         for piece in self.energy:
             over = piece.validity.until is not None and piece.validity.until <= on
@@ -118,11 +119,8 @@ class Tariff:
             raise ValueError(f"no steps of {step_s} s")
         slice_s = math.gcd(step_s, SLICE_S)
         per_step = step_s // slice_s
-        local = self.calendar.local
-        return [
-            (i // per_step, local(starts_at + timedelta(seconds=slice_s * i)))
-            for i in range(steps * per_step)
-        ]
+        starts = utc_starts(starts_at, slice_s, steps * per_step)
+        return [(i // per_step, self.calendar.local(at)) for i, at in enumerate(starts)]
 
     def _pieces(self, local: datetime) -> tuple[float, float]:
         """Sum per kWh and sum of shares of spot of what holds at a local instant."""

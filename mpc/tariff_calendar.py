@@ -1,7 +1,7 @@
 """When a price holds: local days and times, holidays, validity. Local time through zoneinfo."""
 
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
 from zoneinfo import ZoneInfo
@@ -130,3 +130,14 @@ def months_before(month: date, count: int) -> date:
 def monday_of(day: date) -> date:
     """The week's key: its Monday."""
     return day - timedelta(days=day.weekday())
+
+
+def utc_starts(starts_at: datetime, step_s: int, steps: int) -> list[datetime]:
+    """The starts of equal steps in UTC, where no hour is missing or comes twice.
+
+    Raises ValueError for a naive instant.
+    """
+    if starts_at.tzinfo is None:
+        raise ValueError(f"{starts_at} has no time zone")
+    first = starts_at.astimezone(UTC)
+    return [first + timedelta(seconds=step_s * i) for i in range(steps)]

@@ -240,6 +240,14 @@ def test_a_step_longer_than_the_metered_interval_is_one_interval() -> None:
     assert level_of(charge, [1.0, 5.0, 2.0]) == pytest.approx(5.0)
 
 
+def test_quarter_hours_already_metered_stay_history_when_a_longer_step_covers_them() -> None:
+    start = datetime(2026, 11, 2, 11, tzinfo=UTC)
+    state = metered(FLANDERS, [PeakValue(at=start, kw=7.0)])
+    (charge,) = charges(FLANDERS, state, starts_at=start, step_s=3600, steps=3)
+    assert charge.history_kw == (7.0,)
+    assert level_of(charge, [1.0] * 3) == pytest.approx(7.0)
+
+
 def test_an_import_of_the_wrong_length_is_refused() -> None:
     start = datetime(2026, 11, 2, 11, tzinfo=UTC)
     (charge,) = charges(MONTHLY, nothing_counted(MONTHLY), starts_at=start, step_s=3600, steps=3)

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mpc.horizon import PriceForecast, WeatherForecast, build_horizon
 from mpc.tariff import EnergyPiece, Export, Tariff
 from mpc.tariff_calendar import (
     Calendar,
@@ -116,8 +117,7 @@ def test_a_piece_holds_from_its_first_local_day_to_the_day_before_its_end() -> N
     second = timedelta(seconds=1)
     instants = (first - second, first, end - second, end)
     assert [piece.price_per_kwh(0.0, at) for at in instants] == [0.0, 1.0, 1.0, 0.0]
-    assert piece.ended(date(2026, 7, 31)) == ()
-    assert piece.ended(date(2026, 8, 1)) == ("grid",)
+    assert [piece.ended(at) for at in (end - second, end)] == [(), ("grid",)]
 
 
 ELVIA_2026 = tariff(
@@ -236,3 +236,27 @@ def test_months_are_counted_back_over_new_year() -> None:
     assert months_before(date(2026, 2, 1), 1) == date(2026, 1, 1)
     assert months_before(date(2026, 1, 1), 1) == date(2025, 12, 1)
     assert months_before(date(2026, 11, 1), 11) == date(2025, 12, 1)
+
+
+def test_a_plan_is_told_when_a_tariff_has_run_out() -> None:
+    ended = tariff(
+        EnergyPiece(name="grid", per_kwh=0.2, validity=Validity(until=date(2026, 1, 1))),
+        EnergyPiece(name="tax", per_kwh=0.1),
+    )
+    horizon = build_horizon(
+        now=datetime(2026, 1, 1, tzinfo=UTC),
+        step_s=3600,
+        length_s=24 * 3600,
+        prices=PriceForecast(
+            starts_at=datetime(2026, 1, 1, tzinfo=UTC), step_s=3600, per_kwh=[0.5] * 24
+        ),
+        weather=WeatherForecast(
+            starts_at=datetime(2026, 1, 1, tzinfo=UTC),
+            step_s=3600,
+            outdoor_c=[0.0] * 24,
+            ghi_w_per_m2=[0.0] * 24,
+        ),
+        tariff=ended,
+    )
+    assert horizon.price_per_kwh == pytest.approx([0.6] * 24)
+    assert horizon.notes == ("no rate is valid any more, counted as nothing: grid",)
