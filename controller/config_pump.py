@@ -1,13 +1,19 @@
 """What the owner knows of the heat pump's figures: its name, a rule, its data sheet. Pure."""
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from controller.config_values import Section
 from controller.published_pumps import find
 from mpc.heat_pump import SourceKind
 from mpc.heat_pump_published import published_map
+
+
+def _published(model: str) -> str:
+    published_map(find(model))  # both say in words what is wrong
+    return model
+
 
 CopRuleName = Literal["ipower-2020", "ipower-2025", "ipower-2030", "ipower-2035"]
 
@@ -31,7 +37,7 @@ class PumpFigures(Section):
     data_sheet: tuple[DataSheetPoint, ...] = Field(
         (), description="EN 14511 points; without them a typical pump of its kind is assumed"
     )
-    model: str | None = Field(
+    model: Annotated[str, AfterValidator(_published)] | None = Field(
         None, description="instead of a data sheet: its name in the European certificate"
     )
     cop_rule: CopRuleName | None = Field(
@@ -62,7 +68,6 @@ class PumpFigures(Section):
         if self.model is None:
             return self
         unit = find(self.model)
-        published_map(unit)
         if unit.source is not SourceKind(self.source):
             raise ValueError(
                 f'{unit.name} takes heat from {unit.source}: set source = "{unit.source}"'

@@ -57,9 +57,10 @@ def find(model: str) -> PublishedFit:
 
 
 def suggestions(model: str, count: int = SUGGESTIONS) -> tuple[str, ...]:
-    """Full names that hold all words of `model`, else the most similar ones."""
+    """Full names that hold all words of `model`, whole ones first, else the most similar names."""
     names, words = _by_full_name(), _key(model).split()
-    holding = [key for key in names if words and all(word in key for word in words)]
+    holding = [key for key in names if all(word in key for word in words)]
+    holding.sort(key=lambda key: -len(set(words) & set(key.split())))
     near = holding[:count] or difflib.get_close_matches(_key(model), names, n=count, cutoff=0.5)
     return tuple(names[key].name for key in near)
 

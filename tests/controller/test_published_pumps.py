@@ -1,10 +1,12 @@
+from dataclasses import replace
+
 import pytest
 
 from controller.config import ConfigError, HouseConfig, parse_config
 from controller.model import heat_pump_map
 from controller.published_pumps import UnknownPumpError, doubt, find, published, suggestions
 from mpc.heat_pump import SourceKind, capacity_w, cop
-from mpc.heat_pump_published import RATING_C
+from mpc.heat_pump_published import RATING_C, published_map
 
 UNITS = (
     "Vaillant Deutschland VWL 55/6 A 230V",
@@ -38,6 +40,7 @@ def test_a_name_that_is_not_there_brings_similar_ones() -> None:
     with pytest.raises(UnknownPumpError, match=r"there is none.*'Nibe F2040-8'"):
         published("nibe f2040")
     assert "Nibe F2040-12" in suggestions("2040 nibe")
+    assert suggestions("VWL 55/6")[0] == "Vaillant Deutschland VWL 55/6 A 230V"
     assert "Nibe F2040-12" in suggestions("Nibe F2040-21")
     with pytest.raises(UnknownPumpError, match=r"there is none$"):
         find("§§§")
@@ -89,7 +92,7 @@ def test_a_later_rule_gives_a_better_cop_by_the_report_s_factor(source: str) -> 
 @pytest.mark.parametrize(
     ("keys", "told"),
     [
-        ({"model": "nibe f2040"}, r"did you mean.*'Nibe F2040-8'"),
+        ({"model": "nibe f2040"}, r"heat_pump\.model: .*did you mean.*'Nibe F2040-8'"),
         ({"model": "CTC EcoAir 510M 1x230V"}, "contradict each other"),
         ({"model": "Nibe F2040-8", "source": "ground"}, 'set source = "air"'),
         ({"model": "Bosch Compress 6000 10 LW", "source": "ground"}, "set modulation_min_frac = 1"),
@@ -102,3 +105,21 @@ def test_figures_that_do_not_fit_together_are_refused_in_words(
 ) -> None:
     with pytest.raises(ConfigError, match=told):
         configured(**keys)
+
+
+def test_every_shipped_unit_but_one_is_a_smooth_map_near_its_certificate() -> None:
+    kinds = {
+        replace(fit, name="", standby_w=0.0): fit
+        for fit in map(find, dict.fromkeys(suggestions("", count=10_000)))
+    }
+    refused = []
+    for fit in kinds.values():
+        try:
+            found = published_map(fit)
+        except ValueError:
+            refused.append(fit.name)
+            continue
+        source_c, flow_c = RATING_C[fit.source]
+        assert 2.0 < float(cop(found.heat_pump, source_c, flow_c)) < 5.5
+    assert len(kinds) > 400
+    assert refused == ["Enertech CTC AB CTC EcoAir 510M 1x230V"]
