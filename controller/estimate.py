@@ -49,6 +49,12 @@ WATER_TIME_S = 3600.0
 LEAST_SPREAD_K = 1.0
 """How fast the water's capacity flow is learned, and the smallest spread that says anything."""
 
+OVER_ASKED_K = 0.2
+LOWEST_DOWN_S, LOWEST_UP_S = 900.0, 6 * 3600.0
+LOWEST_RANGE = (0.05, 0.95)
+"""A settled pump whose flow stays this far above what it is asked for gives its lowest heat. It
+gets there slowly, so less heat is believed sooner than more."""
+
 SETTLED_AFTER_S = 1200.0
 """Running time after which flow temperature and heat belong together."""
 
@@ -64,6 +70,7 @@ class Belief:
     heating_share_frac: float  # share of the time left for the rooms by hot water and defrosting
     usual_disturbance_w: float  # the disturbance over the last day: what a plan counts on
     known_for_s: float  # how long the house has been watched
+    lowest_frac: float | None = None  # lowest continuous heat over capacity, once it was seen
 
 
 def delivered_heat_w(
@@ -144,6 +151,7 @@ def believe(
     outdoor_forecast_c: float | None,
     target_c: float,
     running_s: float,
+    asked_flow_c: float | None = None,
 ) -> Belief:
     """Predict over the time between two snapshots, correct with the room reading if it is new.
 
@@ -179,6 +187,9 @@ def believe(
         heating_share_frac=_heating_share(belief.heating_share_frac, now, span_s),
         usual_disturbance_w=_usual(belief, estimate, span_s),
         known_for_s=belief.known_for_s + span_s,
+        lowest_frac=_lowest(
+            belief, now, model, running_s=running_s, span_s=span_s, asked_flow_c=asked_flow_c
+        ),
     )
 
 
@@ -240,6 +251,28 @@ def _water(
     learned = water + weight * (heat_w / (flow_c - return_c) - water)
     design = design_water_w_per_k(model.emitter)
     return min(max(learned, GAIN_RANGE[0] * design), GAIN_RANGE[1] * design)
+
+
+def _lowest(
+    belief: Belief, snapshot: Snapshot, model: HouseModel, *, running_s: float, span_s: float,
+    asked_flow_c: float | None,
+) -> float | None:  # fmt: skip
+    """Heat over capacity of a pump that cannot slow down as far as it is asked to."""
+    known = belief.lowest_frac
+    flow_c, heat_w = snapshot.value(Signal.FLOW_C), delivered_heat_w(snapshot, model)
+    outdoor_c = snapshot.value(Signal.OUTDOOR_C)
+    heating = snapshot.operating_state is OperatingState.HEATING and running_s >= SETTLED_AFTER_S
+    if not heating or heat_w is None or flow_c is None or outdoor_c is None:
+        return known
+    if asked_flow_c is None or flow_c < asked_flow_c + OVER_ASKED_K:
+        return known
+    source_c = source_for(model.heat_pump, outdoor_c)
+    seen = heat_w / float(capacity_w(model.heat_pump, source_c, flow_c))
+    seen = min(max(seen, LOWEST_RANGE[0]), LOWEST_RANGE[1])
+    if known is None:
+        return seen
+    memory_s = LOWEST_DOWN_S if seen < known else LOWEST_UP_S
+    return known + (1.0 - math.exp(-span_s / memory_s)) * (seen - known)
 
 
 def _heating_share(share_frac: float, snapshot: Snapshot, span_s: float) -> float:

@@ -173,7 +173,7 @@ def _belief_out(belief: Belief) -> list[object]:
     return [
         list(e.state_c), e.disturbance_w, list(e.covariance), belief.balance_kh,
         belief.emitter_gain_frac, belief.water_w_per_k, belief.heating_share_frac,
-        belief.usual_disturbance_w, belief.known_for_s,
+        belief.usual_disturbance_w, belief.known_for_s, belief.lowest_frac,
     ]  # fmt: skip
 
 
@@ -181,7 +181,7 @@ def _belief_in(raw: list[Any], at: datetime) -> Belief:
     estimate = Estimate(
         at=at, state_c=tuple(raw[0]), disturbance_w=raw[1], covariance=tuple(raw[2])
     )
-    return Belief(estimate, *raw[3:9])
+    return Belief(estimate, *raw[3:10])
 
 
 def _memory_out(memory: Memory) -> list[object]:

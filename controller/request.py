@@ -60,7 +60,9 @@ def plan_request(
         limits=HeatLimits(
             flow_max_c=pump.flow_max_c,
             power_max_w=limit,
-            modulation_min_frac=pump.modulation_min_frac,
+            modulation_min_frac=pump.modulation_min_frac
+            if belief.lowest_frac is None
+            else belief.lowest_frac,
         ),
         building=model.building,
         emitter=emitter_now(belief, model),

@@ -11,6 +11,7 @@ from controller.records import StepRecord
 from controller.snapshot import Snapshot
 from controller.step import Machine, decide, limits
 from controller.wishes import Target
+from drivers.api import Capability
 from mpc.plan import Plan
 
 
@@ -60,6 +61,7 @@ class Stages:
             outdoor_forecast_c=outdoor_forecast_c,
             target_c=target.room_c,
             running_s=_running_s(memory, snapshot),
+            asked_flow_c=(memory.settings or {}).get(Capability.FLOW_SETPOINT),
         )
 
     def decide(

@@ -92,14 +92,17 @@ def planned_heat_w(plan: Plan, at: datetime) -> float | None:
     return plan.heat_w[index] if 0 <= index < len(plan.heat_w) else None
 
 
-def lowest_heat_w(snapshot: Snapshot, model: HouseModel, machine: Machine) -> float:
+def lowest_heat_w(
+    snapshot: Snapshot, belief: Belief, model: HouseModel, machine: Machine
+) -> float:
     """The least heat the pump can give without cycling, at today's temperatures."""
     outdoor_c = snapshot.value(Signal.OUTDOOR_C)
     flow_c = snapshot.value(Signal.FLOW_C)
     source_c = source_for(model.heat_pump, STANDARD_WINTER_C if outdoor_c is None else outdoor_c)
     warm_c = MODEST_FLOW_C if flow_c is None else max(flow_c, COOLEST_FLOW_C)
     full_w = float(capacity_w(model.heat_pump, source_c, warm_c))
-    return machine.modulation_min_frac * full_w
+    known = belief.lowest_frac
+    return (machine.modulation_min_frac if known is None else known) * full_w
 
 
 def decide(
@@ -151,15 +154,18 @@ def _run_or_rest(
 ) -> Wanted:
     """A pump gives its lowest heat or none: the plan's whole decisions say which; where it has
     none, heat below the lowest becomes runs and rests here."""
-    least_w = lowest_heat_w(snapshot, model, machine)
+    least_w = lowest_heat_w(snapshot, belief, model, machine)
     running = memory.compressor_on is True
-    run = planned_run(plan, snapshot.at)
+    planned = planned_run(plan, snapshot.at)
+    run = planned
     if run is None:
         soon_w = max(heat_w, mean_heat_w(plan, snapshot.at, LOOK_S)) if running else heat_w
         run = soon_w >= least_w * (KEEP_FRAC if running else START_FRAC)
     if not run:
         return Wanted({knob.capability: rest_setting(knob)}, False, heat_w, plan.source, "rest")
-    asked_w = max(heat_w / belief.heating_share_frac, least_w)
+    # Means of a relaxed plan have to fit beside hot water and defrosting; whole steps are as meant.
+    share_frac = belief.heating_share_frac if planned is None else 1.0
+    asked_w = max(heat_w / share_frac, least_w)
     if knob.capability in LIMITS:
         value = limit_setting(knob, asked_w, plan, belief=belief, model=model, snapshot=snapshot)
         return Wanted({knob.capability: value}, True, heat_w, plan.source, "heat")
@@ -233,7 +239,7 @@ def _run_value(
 ) -> float | None:
     if knob.capability not in DIRECT:
         return let_run_setting(knob)
-    least_w = lowest_heat_w(snapshot, model, machine)
+    least_w = lowest_heat_w(snapshot, belief, model, machine)
     room_c = belief.estimate.state_c[0]
     flow_c = float(flow_for_heat(emitter_now(belief, model), least_w, room_c, _floor_c(belief)))
     if knob.capability is Capability.RETURN_SETPOINT:

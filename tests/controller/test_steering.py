@@ -89,20 +89,20 @@ def decided(model: HouseModel, heat_w: float, **changes: Any) -> Any:
 
 
 def test_a_resting_pump_starts_only_for_a_good_part_of_its_lowest_heat(model: HouseModel) -> None:
-    least_w = lowest_heat_w(seen(), model, machine())
+    least_w = lowest_heat_w(seen(), first_belief(seen(), model, None), model, machine())
     assert decided(model, 0.5 * least_w).run is False
     assert decided(model, 0.6 * least_w).run is True
 
 
 def test_a_running_pump_goes_on_for_less_than_it_would_start_for(model: HouseModel) -> None:
-    least_w = lowest_heat_w(seen(), model, machine())
+    least_w = lowest_heat_w(seen(), first_belief(seen(), model, None), model, machine())
     running = {"snapshot": heating(heat_w=least_w), "memory": Memory(True, AT - 20 * MINUTE)}
     assert decided(model, 0.4 * least_w, **running).run is True
     assert decided(model, 0.2 * least_w, **running).run is False
 
 
 def test_a_running_pump_is_kept_for_heat_planned_within_the_hour(model: HouseModel) -> None:
-    least_w = lowest_heat_w(seen(), model, machine())
+    least_w = lowest_heat_w(seen(), first_belief(seen(), model, None), model, machine())
     pausing = replace(plan_of(least_w), heat_w=(0.0, *(least_w,) * 7))
     wanted = decide(
         heating(heat_w=least_w), plan=pausing, belief=first_belief(seen(), model, None),
@@ -136,7 +136,7 @@ def test_a_starting_pump_gets_the_flow_the_emitters_need_at_rest(model: HouseMod
 
 
 def test_a_pump_that_slowed_down_is_asked_for_little_less_than_it_gives(model: HouseModel) -> None:
-    least_w = lowest_heat_w(seen(), model, machine())
+    least_w = lowest_heat_w(seen(), first_belief(seen(), model, None), model, machine())
     slow = heating(heat_w=least_w, flow_c=36.0, return_c=30.0)
     wanted = decided(model, least_w, snapshot=slow, memory=Memory(True, AT - 20 * MINUTE))
     assert wanted.settings[Capability.FLOW_SETPOINT] == pytest.approx(35.5)
