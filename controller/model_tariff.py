@@ -1,10 +1,9 @@
 """From the section [tariff] to the tariff that the planner reckons with. Pure."""
 
-import math
 from datetime import date
 
 from controller import config_tariff as section
-from mpc.peak_tariff import PeakPeriod, PeakRate, PeakTariff, PeakWindow
+from mpc.peak_tariff import ENDLESS_KW, PeakPeriod, PeakRate, PeakTariff, PeakWindow
 from mpc.peaks import FeeStep, PeakGroup
 from mpc.tariff import EnergyPiece, Export, Tariff
 from mpc.tariff_calendar import Calendar, HolidayRule, Holidays, Validity, Window
@@ -83,7 +82,7 @@ def _peak(given: section.Peak, calendar: Calendar, vat: float) -> PeakTariff:
 
 
 def _rate(given: section.PeakRate, vat: float) -> PeakRate:
-    ends_kw = [*(step.from_kw for step in given.step[1:]), math.inf]
+    ends_kw = [*(step.from_kw for step in given.step[1:]), ENDLESS_KW]
     return PeakRate(
         price_per_kw=given.price_per_kw * vat,
         steps=tuple(

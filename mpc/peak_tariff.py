@@ -5,7 +5,6 @@ companies (weights and windows differ), the capacity tariff of Flanders (mean of
 peaks of at least 2.5 kW each), Fjellnett (five highest weighted weeks of twelve months).
 """
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -25,6 +24,9 @@ from mpc.tariff_calendar import (
 )
 
 YEAR_MONTHS = 12
+ENDLESS_KW = 1.0e6
+"""The upper end of a last step: beyond any connection, but finite, as JSON has no infinity."""
+
 MEASURED_S = (900, 1800, 3600)
 
 
@@ -67,7 +69,7 @@ class PeakRate:
 
     def __post_init__(self) -> None:
         ends = [step.below_kw for step in self.steps]
-        if ends and (ends != sorted(set(ends)) or ends[-1] != math.inf):
+        if ends and (ends != sorted(set(ends)) or ends[-1] < ENDLESS_KW):
             raise ValueError("fee steps rise, and the last one has no upper end")
 
     def holds(self, month: date) -> bool:

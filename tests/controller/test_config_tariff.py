@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import TypeAdapter
 
 from controller.config import ConfigError, HouseConfig, parse_config
 from controller.config_tariff import parse_holiday, parse_times
 from controller.model import house_model
+from mpc.peak_charges import charges
+from mpc.peak_state import nothing_counted
 from mpc.peak_tariff import PeakPeriod, PeakValue
-from mpc.peaks import PeakGroup
+from mpc.peaks import PeakCharge, PeakGroup
 from mpc.tariff import Tariff
 
 Document = dict[str, Any]
@@ -110,6 +113,15 @@ def test_charges_on_power_come_out_with_vat(document: Document, whole: Document)
     assert steps.fee(days, date(2026, 6, 1)) == 0.0
     night = [PeakValue(at=datetime(2026, 11, 3, 23, 15, tzinfo=UTC), kw=8.0)]
     assert per_kw.fee(night, date(2026, 11, 1)) == pytest.approx(0.5 * 8.0 * 50.0)
+
+
+def test_what_the_planner_was_asked_can_be_read_again(document: Document, whole: Document) -> None:
+    charge_text: TypeAdapter[tuple[PeakCharge, ...]] = TypeAdapter(tuple[PeakCharge, ...])
+    steps, _ = house_model(with_tariff(document, whole)).tariff.peaks
+    at = datetime(2026, 11, 30, 12, tzinfo=UTC)
+    made = charges(steps, nothing_counted(steps), starts_at=at, step_s=900, steps=96)
+    assert len(made) == 2
+    assert charge_text.validate_json(charge_text.dump_json(made)) == made
 
 
 def test_what_is_written_can_be_written_again(document: Document, whole: Document) -> None:
