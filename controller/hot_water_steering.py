@@ -23,6 +23,9 @@ START_FRAC, KEEP_FRAC = 0.3, 0.05
 """Share of a step for hot water from which a charge begins, and from which it goes on. Far steps of
 a plan hold shares; near ones whole decisions."""
 
+LATE_STEPS = 2
+"""Steps of the plan by which a charge may take longer than planned before it is cut."""
+
 LEAST_RISE_K = 2.0
 """A charge that would warm the tank by less is not worth a start."""
 
@@ -56,6 +59,7 @@ class TankNow:
     """What steering looks at: the tank, and the knob as it stands."""
 
     sensor_c: float  # as the pump shows it
+    mean_c: float  # of the whole tank, as believed: some pumps start by a lower sensor
     current: float | None  # what the knob holds; None: it cannot be read
     writes_left: float | None  # of the planner, this week; None: no limit
 
@@ -239,7 +243,8 @@ def _why_keep(
         return "the pump heats the tank by a programme of its own"
     if charging and tank.sensor_c > ends_c - LEAST_RISE_K:
         return "the charge is about to end"
-    if not charging and tank.sensor_c > held - section.starts_below_k + LAZY_K:
+    coolest_c = min(tank.sensor_c, tank.mean_c)
+    if not charging and coolest_c > held - section.starts_below_k + LAZY_K:
         return "the tank rests, hot enough for any set-point"
     if tank.writes_left is not None:
         if tank.writes_left < PAIR:
@@ -260,13 +265,19 @@ def _spared_frac(plan: Plan, index: int) -> float:
 
 
 def _charge_now(plan: Plan, index: int, tank: TankNow, *, charging: bool) -> _Charge | None:
-    """The charge that the plan makes in this step, with where it ends; None when it is made."""
-    if _share(plan, index) < (KEEP_FRAC if charging else START_FRAC):
+    """The charge that the plan makes in this step, with where it ends; None when it is made.
+
+    One that takes longer than planned is let come to its end.
+    """
+    late = charging and any(
+        _share(plan, i) >= START_FRAC for i in range(max(index - LATE_STEPS, 0), index)
+    )
+    if not late and _share(plan, index) < (KEEP_FRAC if charging else START_FRAC):
         return None
     last = index
     while last + 1 < len(plan.dhw_heat_w) and _share(plan, last + 1) >= KEEP_FRAC:
         last += 1
-    target_c = max(plan.dhw_c[index : last + 1])
+    target_c = max(plan.dhw_c[max(index - LATE_STEPS, 0) if late else index : last + 1])
     missing_k = target_c - tank.sensor_c
     return _Charge(target_c) if missing_k > (0.0 if charging else LEAST_RISE_K) else None
 

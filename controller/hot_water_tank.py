@@ -29,8 +29,9 @@ LABEL_C_W, LABEL_C_W_PER_L, LABEL_EXPONENT, LABEL_AT_K = 16.66, 8.33, 0.4, 45.0
 LAYERS_W_PER_K = 5.0
 """Between the layers at rest: conduction in water and wall, and a little mixing."""
 
-CHARGE_TO_UPPER_FRAC = 0.4
-"""A coil or a loading pump heats from below; warm water rises."""
+CHARGE_TO_UPPER_FRAC = 0.25
+"""A coil or a loading pump heats from below, and warm water rises: over a charge that begins with
+the lower layer some 10 K cooler and ends with both alike, the upper one takes a quarter."""
 
 APPROACH_K = 6.0
 """Flow above the tank while it is charged."""

@@ -216,11 +216,12 @@ class Loop:
         """The tank and its knob as they are; None: not ours, or not known."""
         knob, tank = self._p.stages.machine.tank_knob, self._experience.tank
         sensor_c = None if tank is None else tank.sensor_c(at)
-        if knob is None or sensor_c is None:
+        if knob is None or tank is None or tank.now is None or sensor_c is None:
             return None
         actuator = self._p.actuator
         return TankNow(
             sensor_c=sensor_c,
+            mean_c=tank.now.mean_c,
             current=await actuator.current(knob.capability),
             writes_left=actuator.writes_left(knob.capability, at),
         )

@@ -72,7 +72,7 @@ def wish(
     section: HotWaterSection = SECTION,
     charging: bool = False,
 ) -> HotWaterWish:
-    tank = TankNow(sensor_c=sensor_c, current=current, writes_left=writes_left)
+    tank = TankNow(sensor_c=sensor_c, mean_c=sensor_c, current=current, writes_left=writes_left)
     return hot_water_settings(plan, moment(charging=charging), tank, section=section, knob=knob)
 
 
@@ -149,6 +149,24 @@ def test_a_stored_setpoint_stays_raised_while_that_starts_no_charge() -> None:
     assert said.settings == {TANK: 50.0}
     assert said.reason == "the tank rests, hot enough for any set-point"
     assert wish(REST, 47.0, current=50.0, knob=STORED).settings == {TANK: REST_C}
+
+
+def test_a_pump_that_may_start_by_a_lower_sensor_is_kept_from_it() -> None:
+    stratified = TankNow(sensor_c=52.0, mean_c=46.0, current=50.0, writes_left=None)
+    said = hot_water_settings(REST, moment(), stratified, section=SECTION, knob=STORED)
+    assert said.settings == {TANK: REST_C}
+
+
+def test_a_charge_slower_than_planned_comes_to_its_end() -> None:
+    slow = plan_of([1.0, 0.0, 0.0, 0.0], [50.0, 49.9, 49.8, 49.7])
+    for minutes, charge in ((0, True), (20, True), (40, True), (50, False)):
+        late = moment(charging=True, at=AT + timedelta(minutes=minutes))
+        tank = TankNow(sensor_c=47.0, mean_c=45.0, current=50.0, writes_left=15.0)
+        said = hot_water_settings(slow, late, tank, section=SECTION, knob=VOLATILE)
+        assert said.charge is charge
+    resting = moment(at=AT + timedelta(minutes=20))
+    said = hot_water_settings(slow, resting, tank, section=SECTION, knob=VOLATILE)
+    assert not said.charge
 
 
 def test_a_charge_about_to_end_is_let_end() -> None:
