@@ -51,8 +51,9 @@ def _machine(request: PlanRequest, plan: Plan) -> tuple[str, ...]:
         if max(plan.heater_w) > most_w * (1.0 + SHARE_SLACK) + 1.0:
             faults.append(f"more than {most_w:.0f} W from the back-up heater")
     flow_max_c = request.limits.flow_max_c
-    if max(plan.flow_c) > flow_max_c + HEAT_SLACK_FRAC * (flow_max_c - min(plan.room_c)):
-        faults.append(f"flow of {max(plan.flow_c):.1f} °C over the limit of {flow_max_c:g} °C")
+    flow_c = max((c for c, w in zip(plan.flow_c, plan.heat_w, strict=True) if w > 0.0), default=0.0)
+    if flow_c > flow_max_c + HEAT_SLACK_FRAC * abs(flow_max_c - min(plan.room_c)):
+        faults.append(f"flow of {flow_c:.1f} °C over the limit of {flow_max_c:g} °C")
     return tuple(faults)
 
 

@@ -144,8 +144,13 @@ class Symbols:
         return total
 
     @property
+    def balanced(self) -> bool:
+        """Import is an unknown: so it must be where `total_kw` holds numbers that prices multiply."""
+        return self.shape.site or self.shape.hot_water or self.shape.heater_space
+
+    @property
     def import_kw(self) -> Any:
         """Drawn from the grid: with other loads and PV at the connection, else `total_kw`."""
-        if not self.shape.site:
+        if not self.balanced:
             return self.total_kw
         return self.unknown("import_kw", self.shape.blocks, nonneg=True)

@@ -12,8 +12,10 @@ SMOOTHING_KWH_PER_KW = 0.005  # a change of 1 kW between blocks weighs like 5 Wh
 
 def site(s: Symbols) -> Term:
     """Import minus export = heat pump + other loads - PV; no more is fed in than PV gives."""
-    if not s.shape.site:
+    if not s.balanced:
         return Term(0.0, ())
+    if not s.shape.site:
+        return Term(0.0, (s.import_kw == s.total_kw,))
     blocks = s.shape.blocks
     out = s.unknown("export_kw", blocks, nonneg=True)
     balance = s.import_kw - out == s.total_kw + s.number("net_load_kw", blocks)
