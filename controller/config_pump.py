@@ -27,6 +27,16 @@ class DataSheetPoint(Section):
     power_w: float = Field(gt=0)
 
 
+class HeaterSection(Section):
+    """The electric heater that helps the heat pump."""
+
+    stage_w: float = Field(gt=0, le=20000, description="electricity of one stage")
+    stages: int = Field(1, ge=1, le=9, description="how many of them there are")
+    efficiency_frac: float = Field(0.99, gt=0, le=1, description="heat over electricity")
+    for_space: bool = Field(True, description="true: it can heat the rooms")
+    for_hot_water: bool = Field(True, description="true: it can heat the tank")
+
+
 class PumpFigures(Section):
     """How much heat the pump gives and what it takes for it."""
 
@@ -51,12 +61,20 @@ class PumpFigures(Section):
     standby_w: float | None = Field(
         None, ge=0, le=200, description="electricity at rest; default: the model's, else typical"
     )
+    circulation_w: float = Field(
+        0.0,
+        ge=0,
+        le=500,
+        description="circulation pump while the compressor runs, if the figures lack it",
+    )
     frost_frac: float = Field(
         0.0,
         ge=0,
         le=1,
         description="air: share of the loss from frost near 2 °C that the figures lack",
     )
+
+    heater: HeaterSection | None = Field(None, description="leave it out if there is none")
 
     @model_validator(mode="after")
     def _figures_fit(self) -> Self:

@@ -25,6 +25,7 @@ from mpc.heat_pump_maps import (
     air_water_surrogate,
     ground_source_map,
 )
+from mpc.plan import BackupHeater
 from mpc.tariff import Tariff
 
 TYPICAL_HEAT_W = 8000.0
@@ -45,11 +46,13 @@ class HouseModel:
     emitter: Emitter
     heat_pump: HeatPumpMap
     tariff: Tariff
+    heater: BackupHeater | None = None
+    circulation_w: float = 0.0
 
 
 def house_model(config: HouseConfig) -> HouseModel:
     """Archetype by year, area and mass class; explicit parameters replace single values."""
-    house = config.house
+    house, heater = config.house, config.heat_pump.heater
     kind = EmitterKind(house.emitter)
     typical = archetype(
         year=house.year, area_m2=house.area_m2, mass=MassClass(house.mass), emitter=kind
@@ -66,6 +69,8 @@ def house_model(config: HouseConfig) -> HouseModel:
         emitter=emitter,
         heat_pump=heat_pump_map(config),
         tariff=tariff_of(config.tariff, house.timezone),
+        heater=None if heater is None else BackupHeater(**heater.model_dump()),
+        circulation_w=config.heat_pump.circulation_w,
     )
 
 

@@ -3,10 +3,11 @@ from dataclasses import replace
 import pytest
 
 from controller.config import ConfigError, HouseConfig, parse_config
-from controller.model import heat_pump_map
+from controller.model import heat_pump_map, house_model
 from controller.published_pumps import UnknownPumpError, doubt, find, published, suggestions
 from mpc.heat_pump import SourceKind, capacity_w, cop
 from mpc.heat_pump_published import RATING_C, published_map
+from mpc.plan import BackupHeater
 
 UNITS = (
     "Vaillant Deutschland VWL 55/6 A 230V",
@@ -123,3 +124,11 @@ def test_every_shipped_unit_but_one_is_a_smooth_map_near_its_certificate() -> No
         assert 2.0 < float(cop(found.heat_pump, source_c, flow_c)) < 5.5
     assert len(kinds) > 400
     assert refused == ["Enertech CTC AB CTC EcoAir 510M 1x230V"]
+
+
+def test_heater_and_circulation_pump_of_the_owner_are_in_the_model() -> None:
+    model = house_model(configured(circulation_w=45.0, heater={"stage_w": 3000.0, "stages": 3}))
+    assert model.circulation_w == 45.0
+    assert model.heater == BackupHeater(stage_w=3000.0, stages=3)
+    plain = house_model(configured())
+    assert (plain.heater, plain.circulation_w) == (None, 0.0)
