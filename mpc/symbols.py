@@ -145,7 +145,7 @@ class Symbols:
 
     @property
     def balanced(self) -> bool:
-        """Import is an unknown: so it must be where `total_kw` holds numbers that prices multiply."""
+        """Import is an unknown: it must be where `total_kw` has numbers that prices multiply."""
         return self.shape.site or self.shape.hot_water or self.shape.heater_space
 
     @property
