@@ -257,16 +257,18 @@ def _tank(stage: Stage, numbers: Numbers, decided: Decisions, hours: FloatArray)
 
 def _buffer(
     stage: Stage, numbers: Numbers, plan: Plan, gave: tuple[Decisions, FloatArray]
-) -> float:
-    buffer, price = stage.request.buffer, stage.request.comfort.below_price_per_kh
+) -> float:  # fmt: skip
+    """Too hot, step by step; more given than the emitters can take: by blocks, as it is planned."""
+    buffer, blocks = stage.request.buffer, stage.blocks
     decided, hours = gave
     if buffer is None or decided.emitted_w is None:
         return 0.0
-    ends, room = np.array(plan.buffer_c), np.array(plan.room_c)
+    ends = np.array(plan.buffer_c)
     over = hours @ np.maximum(ends - buffer.high_c, 0.0)
-    most_kw = float(numbers["emitter_kw_per_k"]) * np.maximum(ends[:-1] - room[:-1], 0.0)
-    cold = hours[1:] @ np.maximum(decided.emitted_w[1:] / 1000.0 - most_kw, 0.0)
-    return price * float(over + cold)
+    most_kw = numbers["emitter_kw_per_k"] * blocks.at_end(ends)[:-1] - numbers["emitter_kw"]
+    given_kw = blocks.mean(decided.emitted_w)[1:] / 1000.0
+    cold = stage.hours[1:] @ np.maximum(given_kw - np.maximum(most_kw, 0.0), 0.0)
+    return stage.request.comfort.below_price_per_kh * float(over + cold)
 
 
 def _reserve(request: PlanRequest, plan: Plan, hours: FloatArray) -> float:
