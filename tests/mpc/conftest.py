@@ -21,7 +21,9 @@ from mpc.plan import (
     HeatLimits,
     PlanRequest,
     Site,
+    Solved,
 )
+from mpc.solver import solve
 from mpc.storage import HotWater, Tank
 
 STARTS_AT = datetime(2024, 1, 15, tzinfo=UTC)
@@ -173,6 +175,28 @@ def _everything(*, fees: bool = False, seed: int = 0, **house: Any) -> PlanReque
         site=_site(steps, seed=seed, peaks=(_day_peaks(steps, fees=fees),)),
         limits=replace(request.limits, power_max_w=(6000.0,) * steps),
     )
+
+
+def _relaxed(request: PlanRequest, **search: Any) -> PlanRequest:
+    return replace(request, search=replace(request.search, refine=False, **search))
+
+
+def _solved(request: PlanRequest) -> Solved:
+    result = solve(request)
+    assert isinstance(result, Solved), result
+    return result
+
+
+@pytest.fixture
+def solved() -> Callable[[PlanRequest], Solved]:
+    """The answer to a request that has one."""
+    return _solved
+
+
+@pytest.fixture
+def relaxed_request() -> Callable[..., PlanRequest]:
+    """The same request without whole decisions."""
+    return _relaxed
 
 
 @pytest.fixture
