@@ -5,7 +5,7 @@ import logging
 import multiprocessing
 from collections.abc import Callable
 from concurrent.futures import TimeoutError as FutureTimeoutError
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -30,18 +30,42 @@ class Planner(Protocol):
     def close(self) -> None: ...
 
 
-def solve_request(request: PlanRequest) -> PlanResult:
-    """`mpc.solver.solve`, imported by whoever solves: the service itself stays small without it."""
-    from mpc.solver import solve
+def solve_request(request: PlanRequest, held: Plan | None = None) -> PlanResult:
+    """The request's plan; where that gains too little over `held`, one with its near decisions.
 
-    return solve(request)
+    What came of the comparison stands last in `diagnostics.tried`. The solver is imported by
+    whoever solves: the service itself stays small without it.
+    """
+    from mpc.solver import solve
+    from mpc.stability import Changed, Kept, steady
+
+    result = solve(request)
+    if held is None or not isinstance(result, Solved):
+        return result
+    match steady(request, result.plan, held):
+        case Kept(plan, gain):
+            said = f"kept: a change would save {gain:.4f}"
+        case Changed(_, reason):
+            plan, said = result.plan, f"changed: {reason}"
+    return Solved(
+        plan, replace(result.diagnostics, tried=(*result.diagnostics.tried, said))
+    )  # fmt: skip
 
 
 class InlinePlanner:
-    """Solves in this process; for simulations, where time stands still meanwhile."""
+    """Solves in this process; for simulations, where time stands still meanwhile.
+
+    As in the worker, a plan is left only for a gain over the one before.
+    """
+
+    def __init__(self) -> None:
+        self._held: Plan | None = None
 
     async def solve(self, request: PlanRequest) -> PlanResult:
-        return solve_request(request)
+        result = solve_request(request, self._held)
+        if isinstance(result, Solved):
+            self._held = result.plan
+        return result
 
     def close(self) -> None:
         return None
@@ -50,25 +74,28 @@ class InlinePlanner:
 class WorkerPlanner:
     """Solves in a process of its own; killed at the deadline, started anew by the next request.
 
-    `work` is what the process does with a request: a function that it can import.
+    `work` is what the process does with a request and, from the second plan on, the plan before: a
+    function that it can import.
     """
 
-    def __init__(
-        self, deadline_s: float, work: Callable[[PlanRequest], PlanResult] = solve_request
-    ) -> None:
+    def __init__(self, deadline_s: float, work: Callable[..., PlanResult] = solve_request) -> None:
         self._deadline_s = deadline_s
         self._work = work
+        self._held: Plan | None = None
         context = multiprocessing.get_context("spawn")
         self._pool = ProcessPool(max_workers=1, context=context)
 
     async def solve(self, request: PlanRequest) -> PlanResult:
-        future = self._pool.schedule(self._work, args=[request], timeout=self._deadline_s)
+        args: list[object] = [request] if self._held is None else [request, self._held]
+        future = self._pool.schedule(self._work, args=args, timeout=self._deadline_s)
         try:
             result: PlanResult = await asyncio.wrap_future(future)
         except (TimeoutError, FutureTimeoutError):
             return NotSolved(f"no plan within {self._deadline_s:g} s", None)
         except ProcessExpired as error:
             return NotSolved(f"the planner process died (exit code {error.exitcode})", None)
+        if isinstance(result, Solved):
+            self._held = result.plan
         return result
 
     def close(self) -> None:

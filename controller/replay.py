@@ -166,14 +166,18 @@ def same(left: object, right: object) -> bool:
 
 
 def replan(records: Records) -> Iterator[Replanned]:
-    """Every recorded request solved again, beside the plan that was made from it then."""
-    costs: dict[datetime, float] = {}
-    for text in records.contents("plan"):
-        plan = PLAN.validate_json(text)
-        if plan.source == "mpc":
-            costs[plan.made_at] = plan.cost
+    """Every recorded request solved again, beside the plan that was made from it then.
+
+    Beside the request, the plan before it decides whether the near hours stay as they were; after
+    a restart there was none, so that there the plans may differ by what a change must gain.
+    """
+    plans = [PLAN.validate_json(text) for text in records.contents("plan")]
+    made = {plan.made_at: plan for plan in plans if plan.source == "mpc"}
+    held: Plan | None = None
     for text in records.contents("request"):
         request = REQUEST.validate_json(text)
-        result = solve_request(request)
+        result = solve_request(request, held)
         cost = result.plan.cost if isinstance(result, Solved) else None
-        yield Replanned(request.made_at, costs.get(request.made_at), cost)
+        recorded = made.get(request.made_at)
+        yield Replanned(request.made_at, None if recorded is None else recorded.cost, cost)
+        held = recorded or held

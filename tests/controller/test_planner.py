@@ -263,3 +263,21 @@ async def test_closing_twice_while_solving_is_harmless(worker: WorkerPlanner) ->
     worker.close()
     with pytest.raises(asyncio.CancelledError):
         await solving
+
+
+# ---- stability -----------------------------------------------------------------------------------
+
+
+async def test_the_plan_before_is_kept_unless_the_new_one_gains(
+    make_request: Ask, minutes: Minutes
+) -> None:
+    planner = InlinePlanner()
+    said = []
+    for minute in (0, 15, 30):
+        result = await planner.solve(make_request(minutes(minute)))
+        assert isinstance(result, Solved)
+        assert result.plan.made_at == minutes(minute)
+        said.append(result.diagnostics.tried[-1])
+    assert said[0] == "clarabel: solved"
+    assert all(words.startswith(("kept: ", "changed: it saves ")) for words in said[1:])
+    assert any(words.startswith("kept: ") for words in said[1:])
