@@ -48,13 +48,23 @@ def run_all(cases: Sequence[Case], folder: Path, *, workers: int) -> list[Outcom
     missing = [case for case in dict.fromkeys(cases) if case not in done]
     _say(f"{len(done)} of {len(done) + len(missing)} runs are kept for {code_version()}")
     with ProcessPoolExecutor(workers) as pool:
-        jobs = [pool.submit(run_case, case) for case in missing]
-        for number, job in enumerate(as_completed(jobs), 1):
-            outcome = job.result()
-            keep(folder, outcome)
-            done[outcome.case] = outcome
-            _say(f"{number}/{len(missing)} {_line(outcome)}{_saved(outcome, done)}")
+        jobs = [pool.submit(_run_and_keep, case, folder) for case in missing]
+        try:
+            for number, job in enumerate(as_completed(jobs), 1):
+                outcome = job.result()
+                done[outcome.case] = outcome
+                _say(f"{number}/{len(missing)} {_line(outcome)}{_saved(outcome, done)}")
+        except BaseException:
+            pool.shutdown(cancel_futures=True)  # what is under way is finished and kept
+            raise
     return [done[case] for case in cases]
+
+
+def _run_and_keep(case: Case, folder: Path) -> Outcome:
+    """In a worker: what is done stays done, whatever happens to the others."""
+    outcome = run_case(case)
+    keep(folder, outcome)
+    return outcome
 
 
 def _saved(outcome: Outcome, done: dict[Case, Outcome]) -> str:
