@@ -30,8 +30,7 @@ def test_frost_never_helps_and_half_of_it_costs_half(
     share: float, source_c: float, flow_c: float
 ) -> None:
     dry, some, whole = (
-        rated.__wrapped__(replace(DRY, frost_frac=frac)).at(source_c, flow_c)
-        for frac in (0.0, share, 1.0)
+        rated(replace(DRY, frost_frac=frac)).at(source_c, flow_c) for frac in (0.0, share, 1.0)
     )
     for none, part, full in zip(dry, some, whole, strict=True):
         assert full <= part + 1e-9
