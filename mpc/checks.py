@@ -89,22 +89,20 @@ def _times(request: PlanRequest, plan: Plan) -> tuple[str, ...]:
     gone_s = max((request.estimate.at - request.horizon.starts_at).total_seconds(), 0.0)
     held_s = machine.since_s if machine.running is not None else math.inf
     was = bool(machine.running)
-    started = 0
+    started, day_left_s = 0, math.inf
+    if machine.day_ends_at is not None:
+        day_left_s = (machine.day_ends_at - request.horizon.starts_at).total_seconds()
     for step, on in enumerate(busy > 0.5):
         if on != was:
             least_s = machine.minimum_run_s if was else machine.minimum_off_s
             if held_s < least_s - 1e-6 and (on or possible[step]):
                 what = "run" if was else "rest"
                 faults.append(f"step {step} ends a {what} after {held_s:.0f} s of {least_s:.0f} s")
-            started += int(on)
+            started += int(on and step * step_s < day_left_s)
             held_s = 0.0
         was = bool(on)
         held_s += step_s - gone_s if step == 0 else step_s
-    if machine.starts_left is not None and machine.starts_per_day is not None:
-        day_ends_at = machine.day_ends_at
-        within = day_ends_at is None or (
-            (day_ends_at - request.horizon.starts_at).total_seconds() >= whole * step_s
-        )
-        if within and started > machine.starts_left:
-            faults.append(f"{started} starts where {machine.starts_left} are left today")
+    budget = None if machine.starts_per_day is None else machine.starts_left
+    if budget is not None and started > budget:
+        faults.append(f"{started} starts where {budget} are left today")
     return tuple(faults)
