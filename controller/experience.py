@@ -1,4 +1,4 @@
-"""What plans learn from, beside the state of the house: promises, tank and connection. Pure."""
+"""What plans learn from, beside the state of the house: promises, tank, pump, connection. Pure."""
 
 from dataclasses import dataclass, field, replace
 
@@ -7,11 +7,12 @@ from pydantic import TypeAdapter
 from controller.config import HouseConfig
 from controller.hot_water_tank import TankBelief, believe_tank, first_tank
 from controller.margin import Margin
+from controller.model import HouseModel
+from controller.pump_figures import PumpFigures
 from controller.site import SiteMemory
 from controller.snapshot import Snapshot
 from drivers.api import Signal
 from mpc.plan import Plan
-from mpc.tariff import Tariff
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,20 +22,30 @@ class Experience:
     margin: Margin = field(default_factory=Margin)
     tank: TankBelief | None = None  # None: hot water is the pump's own
     site: SiteMemory = field(default_factory=SiteMemory)
+    pump: PumpFigures = field(default_factory=PumpFigures)
 
     def promised(self, plan: Plan) -> "Experience":
         """A new plan says what the room will be."""
         return replace(self, margin=self.margin.promised(plan))
 
     def seen(
-        self, snapshot: Snapshot, config: HouseConfig, tariff: Tariff, *, asked: bool
+        self,
+        snapshot: Snapshot,
+        config: HouseConfig,
+        model: HouseModel,
+        *,
+        running_s: float,
+        asked: bool,
     ) -> "Experience":
         """One more look at the house; `asked`: the pump was following a plan."""
+        before = self.site.at
+        span_s = 0.0 if before is None else (snapshot.at - before).total_seconds()
         room_c = snapshot.value(Signal.ROOM_C)
         return Experience(
             margin=self.margin.seen(snapshot.at, room_c, asked=asked),
             tank=self._tank(snapshot, config),
-            site=self.site.seen(snapshot, config, tariff),
+            site=self.site.seen(snapshot, config, model.tariff),
+            pump=self.pump.seen(snapshot, model, running_s=running_s, span_s=span_s),
         )
 
     def _tank(self, snapshot: Snapshot, config: HouseConfig) -> TankBelief | None:

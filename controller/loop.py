@@ -23,7 +23,7 @@ from controller.records import StepRecord
 from controller.request import plan_request
 from controller.sense import sense
 from controller.snapshot import Snapshot
-from controller.stages import Stages, previous_of, settings_of
+from controller.stages import Stages, previous_of, running_s, settings_of
 from controller.store import Store
 from controller.wishes import Target, Wishes, forget_past, notice_thermostat, target
 from drivers.api import Device, Signal
@@ -106,7 +106,7 @@ class Loop:
             outdoor_forecast_c=outdoor_c,
         )
 
-        self._learn(snapshot)
+        self._learn(snapshot, memory)
         p.forecasts.consider(at, tasks)
         plan, note, news = self._plan(snapshot, belief, memory, tasks)
 
@@ -165,14 +165,15 @@ class Loop:
         plan, note = planning.plan_at(snapshot.at)
         return plan, note, news
 
-    def _learn(self, snapshot: Snapshot) -> None:
-        """What this look tells of earlier plans' promises and of the grid connection."""
+    def _learn(self, snapshot: Snapshot, memory: Memory) -> None:
+        """What this look tells of earlier plans' promises, of tank, pump and grid connection."""
         stages, before = self._p.stages, self._before
         steers = stages.config.control.mode == "control"
         asked = steers and before is not None and before.wanted.heat_w is not None
         self._experience = self._experience.seen(
-            snapshot, stages.config, stages.model.tariff, asked=asked
-        )
+            snapshot, stages.config, stages.model,
+            running_s=running_s(memory, snapshot), asked=asked,
+        )  # fmt: skip
 
     def _question(self, snapshot: Snapshot, belief: Belief, memory: Memory) -> PlanRequest:
         stages = self._p.stages

@@ -66,7 +66,7 @@ def plan_request(
         ),
         building=model.building,
         emitter=emitter_now(belief, model),
-        heat_pump=model.heat_pump,
+        heat_pump=experience.pump.applied(model.heat_pump),
         hot_water=_hot_water(horizon, at, experience, (config, tank_knob)),
         site=site_of(horizon, experience.site, config, model.tariff),
         compressor=_compressor(snapshot, memory, config),

@@ -60,7 +60,7 @@ class Stages:
             ghi_w_per_m2=ghi_w_per_m2,
             outdoor_forecast_c=outdoor_forecast_c,
             target_c=target.room_c,
-            running_s=_running_s(memory, snapshot),
+            running_s=running_s(memory, snapshot),
             asked_flow_c=(memory.settings or {}).get(Capability.FLOW_SETPOINT),
         )
 
@@ -115,7 +115,8 @@ def settings_of(verdict: Verdict) -> Settings | None:
     return None if isinstance(verdict, Refused) else verdict.settings
 
 
-def _running_s(memory: Memory, snapshot: Snapshot) -> float:
+def running_s(memory: Memory, snapshot: Snapshot) -> float:
+    """How long the compressor has been running; 0 when it rests or that is not known."""
     if not memory.compressor_on or memory.since is None:
         return 0.0
     return (snapshot.at - memory.since).total_seconds()

@@ -1,6 +1,6 @@
 """COP and capacity of a heat pump over source and flow temperature."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import lru_cache
 
@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from mpc.arrays import FloatArray
 
 EXTRAPOLATE_K = 10.0  # a data sheet is stretched this far, then held
+LOAD_NODES = (0.3, 0.45, 0.6, 0.75, 0.9)  # shares of capacity where a measured gain is given
 COP_MIN = 1.0  # an electric heater would do as well
 CAPACITY_MIN_FRAC = 0.2  # of the largest rated heat; keeps an extrapolation from reaching zero
 PRIOR_COP_PER_K = (0.022, -0.020)  # relative to source and flow; slope of common EN 14511 sheets
@@ -56,6 +57,7 @@ class HeatPumpMap:
     # Air only: share of the frost loss (FROST_*) that the points lack. 0 for sheets with a row near
     # 2 °C, which EN 14511 measures with defrosting; up to 1 for points drawn through dry air only.
     frost_frac: float = 0.0
+    load_gain: tuple[float, ...] = ()  # COP as measured over the map's at LOAD_NODES; empty: 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +152,13 @@ def part_load_gain(source_c: ArrayLike, flow_c: ArrayLike, load_frac: ArrayLike)
     return gain
 
 
+def measured_gain(load_gain: tuple[float, ...], load_frac: ArrayLike) -> FloatArray:
+    """COP as measured over the map's at this share of capacity; 1 where nothing was measured."""
+    if not load_gain:
+        return np.ones_like(np.asarray(load_frac, dtype=np.float64))
+    return np.asarray(np.interp(np.asarray(load_frac), LOAD_NODES, load_gain), dtype=np.float64)
+
+
 def cop(heat_pump: HeatPumpMap, source_c: ArrayLike, flow_c: ArrayLike) -> FloatArray:
     """COP in the field: rated COP times `field_frac`, never below 1, never rising with the flow.
 
@@ -180,9 +189,13 @@ def source_for(
     return np.full_like(outdoor, brine_c)
 
 
-@lru_cache(maxsize=64)
 def rated(heat_pump: HeatPumpMap) -> Rated:
     """The map as tables; raises ValueError when its points cannot be a heat pump."""
+    return _rated(replace(heat_pump, load_gain=()) if heat_pump.load_gain else heat_pump)
+
+
+@lru_cache(maxsize=64)
+def _rated(heat_pump: HeatPumpMap) -> Rated:
     tables = _tables(heat_pump)
     if not heat_pump.frost_frac:
         return tables

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 
 from mpc.arrays import FloatArray
 from mpc.building import Emitter, flow_for_heat
-from mpc.heat_pump import HeatPumpMap, Rated, part_load_gain, rated, source_for
+from mpc.heat_pump import HeatPumpMap, Rated, measured_gain, part_load_gain, rated, source_for
 from mpc.plan import HeatLimits
 
 SEGMENTS = 3  # of the power curve between the lowest and the largest heat
@@ -28,6 +28,7 @@ class Emission:
     source_c: FloatArray
     room_c: FloatArray
     floor_c: FloatArray | None
+    load_gain: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,7 @@ def emission(
         source_c=source_c,
         room_c=room,
         floor_c=floor_c,
+        load_gain=heat_pump.load_gain,
     )
 
 
@@ -96,7 +98,9 @@ def power_w(where: Emission, heat_w: FloatArray) -> FloatArray:
     running_w = np.maximum(heat_w, lowest_w(where, heat_w))
     running_c = flow_c(where, running_w)
     full_cop, full_w = where.pump.at(where.source_c, running_c)
-    gain = part_load_gain(where.source_c, running_c, running_w / full_w)
+    load_frac = running_w / full_w
+    gain = part_load_gain(where.source_c, running_c, load_frac)
+    gain = gain * measured_gain(where.load_gain, load_frac)
     return heat_w / (gain * full_cop) + where.standby_w
 
 
@@ -164,11 +168,12 @@ def power_curve(where: Emission, bound_w: FloatArray) -> PowerCurve:
 
 
 def tank_power_w(
-    pump: Rated, heat_w: FloatArray, *, source_c: FloatArray, flow_c: FloatArray
+    heat_pump: HeatPumpMap, heat_w: FloatArray, *, source_c: FloatArray, flow_c: FloatArray
 ) -> FloatArray:
     """Electricity for heat into the tank at this flow temperature, without standby."""
-    full_cop, full_w = pump.at(source_c, flow_c)
-    return heat_w / (part_load_gain(source_c, flow_c, heat_w / full_w) * full_cop)
+    full_cop, full_w = rated(heat_pump).at(source_c, flow_c)
+    gain = part_load_gain(source_c, flow_c, heat_w / full_w)
+    return heat_w / (gain * measured_gain(heat_pump.load_gain, heat_w / full_w) * full_cop)
 
 
 def tank_curve(
@@ -179,8 +184,8 @@ def tank_curve(
     pump, source_c = rated(heat_pump), source_for(heat_pump, outdoor_c)
     full_w = pump.capacity_w(source_c, flow_c)
     least_w = limits.modulation_min_frac * full_w
-    high_w = tank_power_w(pump, full_w, source_c=source_c, flow_c=flow_c)
-    low_w = tank_power_w(pump, np.maximum(least_w, 1.0), source_c=source_c, flow_c=flow_c)
+    high_w = tank_power_w(heat_pump, full_w, source_c=source_c, flow_c=flow_c)
+    low_w = tank_power_w(heat_pump, np.maximum(least_w, 1.0), source_c=source_c, flow_c=flow_c)
     most_w = full_w
     slope = (high_w - low_w) / np.maximum(full_w - least_w, 1.0)
     if limits.power_max_w is not None:

@@ -218,7 +218,8 @@ def _dhw_power_w(
     heat_w, run_frac = charge
     share = np.maximum(run_frac, 1e-3)
     flow = mean_c + request.hot_water.tank.approach_k
-    running = tank_power_w(where.pump, heat_w / share, source_c=where.source_c, flow_c=flow)
+    pump = request.heat_pump
+    running = tank_power_w(pump, heat_w / share, source_c=where.source_c, flow_c=flow)
     around_w = request.compressor.circulation_w * run_frac
     return np.asarray(np.where(heat_w > 0.0, running * share, 0.0) + around_w)
 

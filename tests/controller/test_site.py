@@ -57,7 +57,9 @@ def test_a_house_without_peaks_and_pv_plans_its_own_energy_only(config: HouseCon
 
 def test_the_base_load_is_the_grid_meter_less_the_heat_pump(config: HouseConfig) -> None:
     memory = watched(config, 8.0, grid_power_w=2600.0, power_w=1800.0)
-    assert memory.base_load_w(AT - timedelta(hours=2), config) == pytest.approx(500.0, abs=5.0)  # an hour of it: a third of the way
+    assert memory.base_load_w(AT - timedelta(hours=2), config) == pytest.approx(
+        500.0, abs=5.0
+    )  # an hour of it: a third of the way
     never_seen = memory.base_load_w(AT + timedelta(hours=6), config)
     assert never_seen == config.site.base_load_w
 
@@ -77,8 +79,8 @@ def test_pv_is_forecast_from_the_sun(document: dict[str, Any]) -> None:
 
 
 def test_experience_survives_a_restart_and_junk_does_not_break_it(config: HouseConfig) -> None:
-    tariff = house_model(config).tariff
-    seen = Experience().seen(looked(AT, power_w=900.0, room_c=21.0), config, tariff, asked=True)
+    look = looked(AT, power_w=900.0, room_c=21.0)
+    seen = Experience().seen(look, config, house_model(config), running_s=0.0, asked=True)
     assert EXPERIENCE.validate_json(EXPERIENCE.dump_json(seen)) == seen
 
 
