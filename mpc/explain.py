@@ -7,61 +7,62 @@ from itertools import accumulate, groupby, pairwise
 
 import numpy as np
 
-from mpc.arrays import FloatArray
-from mpc.plan import Plan
+from mpc.plan import Plan, PlanRequest
+from mpc.reasons import (
+    CHEAP_FRAC,
+    RUNNING_FRAC,
+    RUNNING_MIN_W,
+    Reason,
+    Stretch,
+    over_mean,
+    why_hot_water,
+    why_off,
+    why_running,
+)
 
-RUNNING_FRAC = 0.05  # of the plan's largest heat; less counts as not running
-RUNNING_MIN_W = 100.0
 CALM_FRAC = 0.15  # running heat that varies less than this is one block
 SHORTEST_S = 1800  # a shorter block is told with its longer neighbour
-AHEAD_S = 4 * 3600  # how far a reason looks ahead
-CHEAP_FRAC = 0.05  # a price counts as low or high this far from the mean of the plan
-PEAK_FRAC = 0.15  # and as a peak this far above it
-NEAR_LOW_K = 0.15  # the room is at the lower edge of the band
 FALLING_K = 0.1  # over a block: the house gives stored heat
 
 
 class Activity(StrEnum):
-    """What the pump does for the rooms."""
+    """What is done for the rooms, or that the tank is heated."""
 
     RUNNING = "running"
     COASTING = "coasting"  # off, living on stored heat
     IDLE = "idle"  # off, no heat needed
-
-
-class Reason(StrEnum):
-    """Why, as far as the plan's numbers tell."""
-
-    CHEAP = "cheap"
-    BEFORE_PEAK = "before_peak"
-    COMFORT = "comfort"
-    HOLD = "hold"
-    PRICE_UNKNOWN = "price_unknown"
-    EXPENSIVE = "expensive"
-    CHEAPER_LATER = "cheaper_later"
-    MILD = "mild"
+    HOT_WATER = "hot_water"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Block:
-    """A stretch of the plan in which the pump does one thing for one reason. Times are UTC."""
+    """A stretch of the plan in which one thing is done for one reason. Times are UTC."""
 
     starts_at: datetime
     ends_at: datetime
     activity: Activity
-    mean_heat_w: float
+    mean_heat_w: float  # into the rooms, or of a hot-water block into the tank
     mean_price_per_kwh: float
     price_over_mean_frac: float  # block price over the plan's mean price, minus 1
     room_from_c: float
     room_to_c: float
     reason: Reason
     sentence: str
+    tank_from_c: float | None = None  # of hot-water blocks: the upper layer
+    tank_to_c: float | None = None
+    marginal_per_kwh: float | None = None  # what one more kWh of heat in the rooms is worth
 
 
-def explain(plan: Plan) -> list[Block]:
-    """The plan as blocks without gaps, from its start to its end."""
-    edges = _edges(plan)
-    return [_block(plan, first, after) for first, after in pairwise(edges)]
+def explain(plan: Plan, request: PlanRequest | None = None) -> list[Block]:
+    """The plan as blocks in order of their start.
+
+    Those of the rooms have no gaps, from the plan's start to its end; those of hot water stand
+    beside them. `request` is the one the plan was made of: without it, reasons that are not in the
+    plan's own numbers (limits, peaks, deadlines, the sun on the roof) are not found.
+    """
+    rooms = [_room_block(Stretch(plan, request, *span)) for span in pairwise(_edges(plan))]
+    tank = [_tank_block(Stretch(plan, request, *span)) for span in _charges(plan)]
+    return sorted([*rooms, *tank], key=lambda block: block.starts_at)
 
 
 def summary(plan: Plan) -> str:
@@ -72,23 +73,17 @@ def summary(plan: Plan) -> str:
     rooms = f"the rooms stay between {min(plan.room_c):.1f} and {max(plan.room_c):.1f} °C"
     uses = f"In the next {hours:.0f} h the heat pump uses {kwh:.1f} kWh"
     paid = float(power @ price) / float(np.sum(power)) if kwh > 0.0 else float(np.mean(price))
-    over = _over_mean(paid, price)
+    over = over_mean(paid, price)
     if abs(over) < 0.01:
         return f"{uses} at the mean price of these hours; {rooms}."
     side = "below" if over < 0.0 else "above"
     return f"{uses} at a price {abs(over):.0%} {side} the mean of these hours; {rooms}."
 
 
-def _over_mean(price_per_kwh: float, prices: FloatArray) -> float:
-    """Price over the mean of the plan as a share of the usual size of a price (0: all free)."""
-    size = float(np.mean(np.abs(prices)))
-    return (price_per_kwh - float(np.mean(prices))) / size if size > 0.0 else 0.0
-
-
 def _edges(plan: Plan) -> list[int]:
-    """Step indices where blocks begin, and the end."""
+    """Step indices where blocks of the rooms begin, and the end."""
     heat = np.array(plan.heat_w)
-    running = heat >= max(RUNNING_FRAC * float(heat.max()), RUNNING_MIN_W)
+    running = heat >= _least_w(plan.heat_w)
     level = running.astype(np.int64)
     if running.any():
         mean_w = float(np.mean(heat[running]))
@@ -98,6 +93,11 @@ def _edges(plan: Plan) -> list[int]:
     runs = [_Run(key, len(list(steps))) for key, steps in groupby(levels)]
     lengths = [run.steps for run in _without_short(runs, SHORTEST_S / plan.step_s)]
     return [0, *accumulate(lengths)]
+
+
+def _least_w(heat_w: tuple[float, ...]) -> float:
+    """Less than this counts as none."""
+    return max(RUNNING_FRAC * max(heat_w), RUNNING_MIN_W)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,90 +122,101 @@ def _without_short(runs: list[_Run], shortest: float) -> list[_Run]:
     return runs
 
 
-def _block(plan: Plan, first: int, after: int) -> Block:
-    heat = np.array(plan.heat_w)
-    prices = np.array(plan.price_per_kwh)
-    room_from_c = plan.room_c[max(first - 1, 0)]
-    room_to_c = plan.room_c[after - 1]
-    mean_w = float(np.mean(heat[first:after]))
-    price = float(np.mean(prices[first:after]))
-    over = _over_mean(price, prices)
-    if mean_w >= max(RUNNING_FRAC * float(heat.max()), RUNNING_MIN_W):
-        activity = Activity.RUNNING
-        reason = _why_running(plan, first, after)
+def _charges(plan: Plan) -> list[tuple[int, int]]:
+    """First step and end of every charge of the tank, by the pump or by the heater alone."""
+    if not plan.dhw_heat_w:
+        return []
+    pump = np.array(plan.dhw_heat_w) >= _least_w(plan.dhw_heat_w)
+    rising = np.diff(np.array(plan.dhw_c), prepend=plan.dhw_c[0]) > FALLING_K
+    heater = np.array(plan.heater_w) > RUNNING_MIN_W if plan.heater_w else np.zeros_like(pump)
+    edges = np.flatnonzero(np.diff((pump | (heater & rising)).astype(int), prepend=0, append=0))
+    return [(int(first), int(after)) for first, after in edges.reshape(-1, 2)]
+
+
+def _room_block(of: Stretch) -> Block:
+    heat_w = float(np.mean(of.of(of.plan.heat_w)))
+    room_from_c, room_to_c = _from_to(of, of.plan.room_c)
+    if heat_w >= _least_w(of.plan.heat_w):
+        activity, reason = Activity.RUNNING, why_running(of)
     else:
         falls = room_to_c < room_from_c - FALLING_K
-        activity = Activity.COASTING if falls else Activity.IDLE
-        reason = _why_off(plan, first, after)
-    starts_at = plan.starts_at + timedelta(seconds=first * plan.step_s)
+        activity, reason = Activity.COASTING if falls else Activity.IDLE, why_off(of)
+    return _block(of, activity, reason, heat_w)
+
+
+def _tank_block(of: Stretch) -> Block:
+    heat_w = float(np.mean(of.of(of.plan.dhw_heat_w)))
+    return _block(of, Activity.HOT_WATER, why_hot_water(of), heat_w)
+
+
+def _block(of: Stretch, activity: Activity, reason: Reason, heat_w: float) -> Block:
+    plan = of.plan
+    starts_at = plan.starts_at + timedelta(seconds=of.first * plan.step_s)
+    room_from_c, room_to_c = _from_to(of, plan.room_c)
+    tank = _from_to(of, plan.dhw_c) if activity is Activity.HOT_WATER else (None, None)
+    worth = of.of(plan.marginal_per_kwh)
     return Block(
         starts_at=starts_at,
-        ends_at=starts_at + timedelta(seconds=(after - first) * plan.step_s),
+        ends_at=starts_at + timedelta(seconds=of.seconds),
         activity=activity,
-        mean_heat_w=round(mean_w, 1),
-        mean_price_per_kwh=round(price, 6),
-        price_over_mean_frac=round(over, 4),
+        mean_heat_w=round(heat_w, 1),
+        mean_price_per_kwh=round(float(np.mean(of.of(plan.price_per_kwh))), 6),
+        price_over_mean_frac=round(of.over_frac, 4),
         room_from_c=room_from_c,
         room_to_c=room_to_c,
         reason=reason,
-        sentence=_sentence(activity, reason, mean_w, over),
+        sentence=f"{_does(activity, heat_w, tank[1])}: {_because(of, reason)}",
+        tank_from_c=tank[0],
+        tank_to_c=tank[1],
+        marginal_per_kwh=round(float(np.mean(worth)), 6) if worth.size else None,
     )
 
 
-def _ahead(plan: Plan, after: int) -> FloatArray:
-    steps = max(1, AHEAD_S // plan.step_s)
-    return np.array(plan.price_per_kwh[after : after + steps])
+def _from_to(of: Stretch, temperatures_c: tuple[float, ...]) -> tuple[float, float]:
+    return temperatures_c[max(of.first - 1, 0)], temperatures_c[of.after - 1]
 
 
-def _guessed(plan: Plan, first: int, after: int) -> bool:
-    return sum(plan.price_known[first:after]) * 2 < after - first
+def _does(activity: Activity, heat_w: float, tank_c: float | None) -> str:
+    match activity:
+        case Activity.RUNNING:
+            return f"Heats with {heat_w / 1000.0:.1f} kW"
+        case Activity.COASTING:
+            return "Off, living on stored heat"
+        case Activity.IDLE:
+            return "Off"
+        case Activity.HOT_WATER:
+            return f"Hot water to {tank_c:.0f} °C"
 
 
-def _why_running(plan: Plan, first: int, after: int) -> Reason:
-    prices = np.array(plan.price_per_kwh)
-    over = _over_mean(float(np.mean(prices[first:after])), prices)
-    above_low_k = np.array(plan.room_c[first:after]) - np.array(plan.low_c[first:after])
-    if float(np.median(above_low_k)) <= NEAR_LOW_K:
-        return Reason.COMFORT
-    if _guessed(plan, first, after):
-        return Reason.PRICE_UNKNOWN
-    ahead = _ahead(plan, after)
-    if over < -CHEAP_FRAC and ahead.size and _over_mean(float(np.max(ahead)), prices) > PEAK_FRAC:
-        return Reason.BEFORE_PEAK
-    return Reason.CHEAP if over < -CHEAP_FRAC else Reason.HOLD
+SAYINGS = {
+    Reason.CHEAP: "electricity is cheap now, {apart}.",
+    Reason.BEFORE_PEAK: "storing heat before dear hours, at a price {apart}.",
+    Reason.COMFORT: "needed to keep the rooms from getting too cold, whatever the price.",
+    Reason.HOLD: "holding the rooms although the price is {apart}.",
+    Reason.PRICE_UNKNOWN: "the price is not known yet, this part of the plan is a guess.",
+    Reason.EXPENSIVE: "electricity is dear now, {apart}.",
+    Reason.CHEAPER_LATER: "cheaper hours follow.",
+    Reason.MILD: "the rooms need no heat.",
+    Reason.POWER_LIMIT: "as much as the power limit of {limit} allows.",
+    Reason.REDUCTION: "power is reduced to {limit} in these hours.",
+    Reason.BEFORE_REDUCTION: "storing heat before power is reduced.",
+    Reason.PEAK_CHARGE: "staying below the month's billed peak.",
+    Reason.MINIMUM_RUN: "it has just started and runs its minimum time.",
+    Reason.MINIMUM_OFF: "it has just stopped and rests its minimum time.",
+    Reason.PV_SURPLUS: "on electricity left over from the roof.",
+    Reason.BACK_UP_HEATER: "with the back-up heater, for the heat pump alone cannot do it.",
+    Reason.HOT_WATER: "the tank's turn, at a price {apart}.",
+    Reason.HOT_WATER_CHEAP: "electricity is cheap now, {apart}.",
+    Reason.HOT_WATER_DEADLINE: "needed for the hot water that will be drawn.",
+    Reason.LEGIONELLA: "hot throughout, against legionella.",
+}
 
 
-def _why_off(plan: Plan, first: int, after: int) -> Reason:
-    prices = np.array(plan.price_per_kwh)
-    price = float(np.mean(prices[first:after]))
-    if _guessed(plan, first, after):
-        return Reason.PRICE_UNKNOWN
-    if _over_mean(price, prices) > CHEAP_FRAC:
-        return Reason.EXPENSIVE
-    ahead = _ahead(plan, after)
-    if ahead.size and _over_mean(price, prices) > _over_mean(float(np.mean(ahead)), prices) + (
-        CHEAP_FRAC
-    ):
-        return Reason.CHEAPER_LATER
-    return Reason.MILD
-
-
-def _sentence(activity: Activity, reason: Reason, heat_w: float, over: float) -> str:
-    side = "below" if over < 0.0 else "above"
-    apart = f"{abs(over):.0%} {side} the mean"
-    does = f"Heats with {heat_w / 1000.0:.1f} kW"
-    if activity is not Activity.RUNNING:
-        does = "Off, living on stored heat" if activity is Activity.COASTING else "Off"
-    because = {
-        Reason.CHEAP: f"electricity is cheap now, {apart}.",
-        Reason.BEFORE_PEAK: f"storing heat before dear hours, at a price {apart}.",
-        Reason.COMFORT: "needed to keep the rooms from getting too cold, whatever the price.",
-        Reason.HOLD: f"holding the rooms; the price is close to the mean ({apart})."
-        if abs(over) <= CHEAP_FRAC
-        else f"holding the rooms although the price is {apart}.",
-        Reason.PRICE_UNKNOWN: "the price is not known yet, this part of the plan is a guess.",
-        Reason.EXPENSIVE: f"electricity is dear now, {apart}.",
-        Reason.CHEAPER_LATER: "cheaper hours follow.",
-        Reason.MILD: "the rooms need no heat.",
-    }
-    return f"{does}: {because[reason]}"
+def _because(of: Stretch, reason: Reason) -> str:
+    over = of.over_frac
+    apart = f"{abs(over):.0%} {'below' if over < 0.0 else 'above'} the mean"
+    if reason is Reason.HOLD and abs(over) <= CHEAP_FRAC:
+        return f"holding the rooms; the price is close to the mean ({apart})."
+    allowed = None if of.request is None else of.request.limits.power_max_w
+    limit = "" if allowed is None else f"{min(of.of(allowed)) / 1000.0:.1f} kW"
+    return SAYINGS[reason].format(apart=apart, limit=limit)
