@@ -23,11 +23,12 @@ from mpc.arrays import FloatArray
 from mpc.building import EmitterKind
 from mpc.draws import Draws, drawn_kwh_per_k, forecast_kwh, slot_of
 from mpc.estimator import initial
-from mpc.heat_pump import HeatPumpMap, cop
+from mpc.heat_pump import cop
 from mpc.horizon import Horizon, PriceForecast, WeatherForecast, build_horizon
 from mpc.peak_charges import charges
 from mpc.peak_state import PeakState, Running
 from mpc.peak_tariff import PeakTariff, PeakValue
+from mpc.peaks import PeakCharge
 from mpc.plan import (
     BackupHeater,
     Comfort,
@@ -71,7 +72,6 @@ class _Site:
     tariff: Tariff
     at: datetime
     pump_w: float  # electricity at full load in the cold
-    heat_w: float  # what the house needs in the cold
 
     def chance(self, frac: float) -> bool:
         return bool(self.rng.random() < frac)
@@ -95,9 +95,7 @@ def drawn_house(number: int, seed: int = SEED) -> DrawnHouse:
     tariff = _tariff(tariff_name, zone)
     at = _instant(rng, zone)
     cold_cop = float(cop(pump, -7.0, emitter.design_flow_c))
-    site = _Site(
-        rng, zone, tariff, at, emitter.design_heat_w * 1.3 / cold_cop, emitter.design_heat_w
-    )
+    site = _Site(rng, zone, tariff, at, emitter.design_heat_w * 1.3 / cold_cop)
     horizon = _horizon(site)
     heater = BackupHeater(stage_w=float(rng.choice([1000.0, 2000.0, 3000.0])), stages=3)
     room_c = float(rng.normal(21.0, 0.6))
@@ -110,7 +108,7 @@ def drawn_house(number: int, seed: int = SEED) -> DrawnHouse:
         estimate=replace(
             estimate, state_c=tuple(states.tolist()), disturbance_w=float(rng.normal(0, 200))
         ),
-        comfort=_comfort(site, horizon),
+        comfort=_comfort(site),
         limits=HeatLimits(
             flow_max_c=flow_max_c,
             power_max_w=_limit(site, heater),
@@ -123,7 +121,7 @@ def drawn_house(number: int, seed: int = SEED) -> DrawnHouse:
         heater=heater,
         hot_water=_hot_water(site),
         buffer=_buffer(site, emitter.design_flow_c) if site.chance(0.25) else None,
-        site=_electric_site(site, horizon, pump),
+        site=_electric_site(site, horizon),
         reserve=_reserve(site) if site.chance(0.2) else None,
     )
     return DrawnHouse(number, model.number, name, tariff_name, zone.name, request)
@@ -149,7 +147,9 @@ def _instants(zone_name: str) -> tuple[tuple[datetime, ...], ...]:
     local = ZoneInfo(zone.timezone)
     first = max(zone.spot_per_kwh.starts_at, zone.weather.starts_at) + timedelta(days=2)
     last = min(zone.spot_per_kwh.ends_at, zone.weather.ends_at) - timedelta(days=3)
-    season, summer, changes = [], [], []
+    season: list[datetime] = []
+    summer: list[datetime] = []
+    changes: list[datetime] = []
     for hour in range(int((last - first).total_seconds() // 3600)):
         at = first + timedelta(hours=hour)
         (season if at.astimezone(local).month in SEASON_MONTHS else summer).append(at)
@@ -205,9 +205,8 @@ def _local_hours(site: _Site) -> list[datetime]:
     return [(start + timedelta(seconds=STEP_S * i)).astimezone(local) for i in range(STEPS)]
 
 
-def _comfort(site: _Site, horizon: Horizon) -> Comfort:
+def _comfort(site: _Site) -> Comfort:
     """The configuration's prices; a lower target at night in some houses."""
-    del horizon
     target, band = np.full(STEPS, site.between(19.5, 22.0)), site.between(0.5, 1.2)
     if site.chance(0.3):
         hours = np.array([local.hour for local in _local_hours(site)])
@@ -306,9 +305,8 @@ def _buffer(site: _Site, design_flow_c: float) -> Buffer:
     )
 
 
-def _electric_site(site: _Site, horizon: Horizon, pump: HeatPumpMap) -> Site:
+def _electric_site(site: _Site, horizon: Horizon) -> Site:
     """Other loads with a morning and an evening, PV in two of three houses, the peaks so far."""
-    del pump
     hours = np.array([local.hour + local.minute / 60.0 for local in _local_hours(site)])
     shape = 0.6 + np.exp(-(((hours - 7.5) / 1.5) ** 2)) + 1.6 * np.exp(-(((hours - 19) / 2) ** 2))
     load: FloatArray = site.between(200.0, 700.0) * shape * site.rng.uniform(0.7, 1.4, STEPS)
@@ -316,7 +314,7 @@ def _electric_site(site: _Site, horizon: Horizon, pump: HeatPumpMap) -> Site:
     export = site.tariff.export_prices(horizon.starts_at, STEP_S, horizon.spot_per_kwh)
     if site.tariff.export is None:
         export = np.array(horizon.spot_per_kwh) * 0.8
-    found = []
+    found: list[PeakCharge] = []
     for tariff in site.tariff.peaks:
         state = _peaks_so_far(site, tariff)
         found += charges(tariff, state, starts_at=horizon.starts_at, step_s=STEP_S, steps=STEPS)

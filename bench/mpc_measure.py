@@ -8,8 +8,8 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
-from functools import wraps
+from dataclasses import dataclass, field, replace
+from functools import partial, wraps
 from typing import Any
 from unittest.mock import patch
 
@@ -140,8 +140,8 @@ def measured(house: DrawnHouse) -> Measured:
     compile_ms = _cpu_ms(lambda: compiled(shape(house.request)))[0]
     first, full = _planned(house.request)
     again, resolve = _planned(later(house))
-    raw_clarabel_ms = sum(_cpu_ms(lambda m=m: raw_clarabel(m))[0] for m in again.matrices)
-    highs = [_cpu_ms(lambda m=m: raw_highs(m)) for m in again.matrices]
+    raw_clarabel_ms = sum(_cpu_ms(partial(raw_clarabel, m))[0] for m in again.matrices)
+    highs = [_cpu_ms(partial(raw_highs, m)) for m in again.matrices]
     said = {status for _, status in highs if status != "Optimal"}
     search_ms, search_status = None, ""
     if house.number % RAW_SEARCH_EVERY == 0 and full.own_gap_cost is not None:
@@ -185,6 +185,12 @@ def measured(house: DrawnHouse) -> Measured:
     )
 
 
+def matrices_of(request: PlanRequest) -> Matrices:
+    """What goes to the solvers in the last pass of its relaxed plan."""
+    relaxed = replace(request, search=replace(request.search, refine=False))
+    return _planned(relaxed)[0].matrices[-1]
+
+
 @dataclass(frozen=True, slots=True)
 class _Planned:
     request: PlanRequest
@@ -197,7 +203,7 @@ class _Planned:
 def _planned(request: PlanRequest) -> tuple[Stopwatch, _Planned]:
     watch = Stopwatch()
     told: list[float] = []
-    own = mpc.solver.refined
+    own: Callable[..., Any] = vars(mpc.solver)["refined"]
 
     def noted(*args: Any, **named: Any) -> Any:
         told.append(named["gap_cost"])
@@ -305,8 +311,3 @@ def raw_highs(
     run.passModel(model)
     run.run()
     return str(run.modelStatusToString(run.getModelStatus()))
-
-
-def as_row(found: Measured) -> dict[str, Any]:
-    """For a line of JSON."""
-    return asdict(found)
