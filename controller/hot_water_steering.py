@@ -94,7 +94,7 @@ def hot_water_settings(
     if tank is None:
         return HotWaterWish(reason="the tank's temperature is unknown")
     index = None if plan is None else _index(plan, snapshot.at)
-    if plan is None or index is None:
+    if plan is None or index is None or not any(plan.dhw_heat_w):  # a rule may know no tank
         return HotWaterWish(reason="there is no plan for hot water")
     charging = snapshot.operating_state is OperatingState.DHW
     charge = _charge_now(plan, index, tank, charging=charging)

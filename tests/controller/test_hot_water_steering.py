@@ -188,12 +188,12 @@ def test_what_a_stored_knob_holds_must_be_known() -> None:
 
 DEAR_NOW = plan_of([0.0] * 4 + [1.0] * 4, [42.0] * 4 + [50.0] * 4, [0.5] * 4 + [0.2] * 4)
 LITTLE_DEARER = plan_of([0.0] * 4 + [1.0] * 4, [42.0] * 4 + [50.0] * 4, [0.31] * 4 + [0.3] * 4)
-NEVER = plan_of([0.0] * 8, [42.0] * 8)
+OVER = plan_of([0.0] * 4 + [0.2] * 4, [42.0] * 8)
 
 
 @pytest.mark.parametrize(("plan", "writes_left", "lowered"), [
     (DEAR_NOW, 15.0, True), (DEAR_NOW, 3.0, True), (DEAR_NOW, 1.0, False),
-    (LITTLE_DEARER, None, True), (LITTLE_DEARER, 15.0, False), (NEVER, 15.0, True),
+    (LITTLE_DEARER, None, True), (LITTLE_DEARER, 15.0, False), (OVER, 15.0, True),
 ])  # fmt: skip
 def test_writes_to_a_stored_setpoint_are_spent_where_they_spare_most(
     plan: Plan, writes_left: float | None, lowered: bool
@@ -225,7 +225,8 @@ def test_without_a_plan_for_hot_water_the_tank_is_the_pumps_own() -> None:
     later = replace(CHARGE, starts_at=AT + timedelta(hours=1))
     over = replace(CHARGE, starts_at=AT - timedelta(hours=1))
     without = replace(CHARGE, dhw_heat_w=(), dhw_run_frac=(), dhw_c=())
-    for plan in (None, later, over, without):
+    never = plan_of([0.0] * 4, [42.0] * 4)  # as the heating-curve rule says it
+    for plan in (None, later, over, without, never):
         said = wish(plan, 42.0)
         assert said.settings == {}
         assert said.reason == "there is no plan for hot water"
