@@ -1,29 +1,23 @@
-"""The verbs that look back: why the pump does what it does, and whether it would do so again."""
+"""The verb that looks back: whether the pump would do so again; and how records are opened."""
 
 import statistics
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
-from zoneinfo import ZoneInfo
 
 import typer
 from pydantic import ValidationError
 from rich.progress import track
-from rich.table import Table
 
 from controller.app import heat_knob, hot_water_knob
-from controller.config import HouseConfig
-from controller.planner import PLAN
 from controller.recorder import Records
 from controller.records import RecordError
 from controller.replay import (
     Difference,
     Replanned,
     ReplayError,
-    recorded_config,
     replan,
     replay,
 )
@@ -39,8 +33,6 @@ from controller.terminal import (
     show_json,
 )
 from drivers.errors import ConfigurationError
-from mpc.explain import Block, explain, summary
-from mpc.plan import Plan
 
 SHOWN = 5
 """Differences shown in full; more of them rarely tell more."""
@@ -56,88 +48,10 @@ T = TypeVar("T")
 
 
 def add_history_verbs(app: typer.Typer) -> None:
-    """Add the verbs `explain` and `replay`."""
-    app.command("explain", epilog="Example: heatherd explain -c house.toml")(explain_command)
+    """Add the verb `replay`."""
     app.command("replay", epilog="Example: heatherd replay --records demo-records --replan")(
         replay_command
     )
-
-
-def explain_command(
-    *, config: ConfigPath = DEFAULT_CONFIG, records: Folder = None, as_json: AsJson = False
-) -> None:
-    """Say in words what the latest plan does, when, and why."""
-    with _open(config, records) as store:
-        settings = recorded_config(store)
-        text = store.latest("plan")
-    if text is None:
-        fail("No plan has been made yet.", Exit.FAILED)
-    plan = PLAN.validate_json(text)
-    blocks = explain(plan)
-    if as_json:
-        show_json(_as_dict(plan, blocks))
-        return
-    zone = settings.zone
-    out.print(
-        f"Plan for {settings.house.name} of {_day(plan.made_at, zone)}"
-        f" {_clock(plan.made_at, zone)} ({plan.source})",
-        markup=False,
-        highlight=False,
-    )
-    out.print(summary(plan), markup=False, highlight=False)
-    out.print(_table(blocks, settings))
-
-
-def _as_dict(plan: Plan, blocks: list[Block]) -> dict[str, Any]:
-    return {
-        "made_at": plan.made_at.isoformat(),
-        "source": plan.source,
-        "summary": summary(plan),
-        "cost": plan.cost,
-        "blocks": [
-            {
-                **asdict(block),
-                "starts_at": block.starts_at.isoformat(),
-                "ends_at": block.ends_at.isoformat(),
-            }
-            for block in blocks
-        ],
-    }
-
-
-def _table(blocks: list[Block], settings: HouseConfig) -> Table:
-    zone = settings.zone
-    table = Table("day", "from", "to", f"{settings.tariff.currency}/kWh", "room", "", box=None)
-    day = ""
-    for block in blocks:
-        today = _day(block.starts_at, zone)
-        table.add_row(
-            "" if today == day else today,
-            _clock(block.starts_at, zone),
-            _end(block, zone),
-            f"{block.mean_price_per_kwh:.3f}",
-            f"{block.room_from_c:.1f} → {block.room_to_c:.1f} °C",
-            block.sentence,
-        )
-        day = today
-    return table
-
-
-def _day(at: datetime, zone: ZoneInfo) -> str:
-    local = at.astimezone(zone)
-    return f"{local:%a} {local.day} {local:%b}"
-
-
-def _end(block: Block, zone: ZoneInfo) -> str:
-    """The clock time a block ends, with the weekday if that is not the one it began on."""
-    last = (block.ends_at - timedelta(seconds=1)).astimezone(zone)
-    same_day = last.date() == block.starts_at.astimezone(zone).date()
-    weekday = "" if same_day else f"{block.ends_at.astimezone(zone):%a} "
-    return weekday + _clock(block.ends_at, zone)
-
-
-def _clock(at: datetime, zone: ZoneInfo) -> str:
-    return f"{at.astimezone(zone):%H:%M}"
 
 
 def replay_command(
@@ -155,7 +69,7 @@ def replay_command(
     solves it again too and compares the costs, which may differ in the last digits between
     computers.
     """
-    with _open(config, records) as store:
+    with opened(config, records) as store:
         run_again = replay(store, heat_knob, hot_water_knob)
         steps = list(_tracked(run_again, "steps", total=store.count(), quiet=as_json))
         plans = replan(store) if again else iter(())
@@ -226,7 +140,7 @@ def _mean_change(replanned: list[Replanned]) -> float | None:
 
 
 @contextmanager
-def _open(config: Path, records: Path | None) -> Iterator[Records]:
+def opened(config: Path, records: Path | None) -> Iterator[Records]:
     """The records, closed at the end; what cannot be read or replayed ends the program in words."""
     folder = load(config).storage.directory if records is None else records
     try:

@@ -7,9 +7,7 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
-from mpc.plan import NotSolved, PlanRequest
-from mpc.storage import HotWater, Tank
-from mpc.what_if import (
+from mpc.changes import (
     Away,
     Band,
     Change,
@@ -21,8 +19,10 @@ from mpc.what_if import (
     WhatIf,
     Window,
     changed,
-    what_if,
 )
+from mpc.plan import NotSolved, PlanRequest
+from mpc.storage import HotWater, Tank
+from mpc.what_if import what_if
 
 Make = Callable[..., PlanRequest]
 
