@@ -63,6 +63,7 @@ def compressor_numbers(request: PlanRequest, blocks: Blocks) -> dict[str, FloatA
         "was_busy": np.array(1.0 if machine.running else 0.0),
         "start_cost": np.array(machine.start_price / _scale(request)),
     }
+    numbers |= _first_step(request, low)
     if machine.starts_per_day is not None:
         numbers |= _budget(request, starts_s)
     if request.limits.power_max_w is not None:
@@ -77,6 +78,26 @@ def compressor_numbers(request: PlanRequest, blocks: Blocks) -> dict[str, FloatA
         numbers["reserve_up_kw"] = blocks.highest(request.reserve.up_w) / 1000.0
         numbers["reserve_down_kw"] = blocks.highest(request.reserve.down_w) / 1000.0
     return numbers
+
+
+def _first_step(request: PlanRequest, busy_low: FloatArray) -> dict[str, FloatArray]:
+    """1 where what is left of the first step makes a minimum time one block longer, else 0.
+
+    Minimum times are whole blocks, but the first one is partly gone: who starts or stops in it has
+    held out for less than a step when it ends. What must run anyway needs no rest before it.
+    """
+    machine, step_s = request.compressor, request.horizon.step_s
+    gone_s = max((request.estimate.at - request.horizon.starts_at).total_seconds(), 0.0)
+    blocks = compressor_shape(request)
+
+    def short(count: int, least_s: float) -> bool:
+        return count * step_s - gone_s < least_s - 1e-6
+
+    off = blocks.off_blocks
+    forced = off < len(busy_low) and bool(busy_low[off] > 0.0)
+    runs_on = not machine.running and short(blocks.run_blocks, machine.minimum_run_s)
+    rests_on = bool(machine.running) and short(off, machine.minimum_off_s) and not forced
+    return {"first_run": np.array(float(runs_on)), "first_rest": np.array(float(rests_on))}
 
 
 def _scale(request: PlanRequest) -> float:

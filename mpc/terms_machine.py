@@ -96,7 +96,10 @@ def starts(s: Symbols) -> Term:
 
 
 def run_and_off(s: Symbols) -> Term:
-    """Once started it runs its minimum time, once stopped it rests; among whole decisions."""
+    """Once started it runs its minimum time, once stopped it rests; among whole decisions.
+
+    After a first block that is partly gone, one block longer where that needs it.
+    """
     whole, run, off = s.shape.whole, s.shape.run_blocks, s.shape.off_blocks
     start = s.unknown("start", s.shape.blocks, nonneg=True)
     laws = []
@@ -104,6 +107,12 @@ def run_and_off(s: Symbols) -> Term:
         laws.append(_last(whole, run) @ start[:whole] <= s.busy[:whole])
     if whole > off > 1:
         laws.append((_last(whole, off) @ start[:whole])[off:] <= 1.0 - s.busy[: whole - off])
+    busy = s.busy
+    if whole > run:
+        laws.append(busy[run] >= s.number("first_run", nonneg=True) * busy[0])
+    if whole > off:
+        longer = s.number("first_rest", nonneg=True)
+        laws.append(busy[off] + longer <= 1.0 + longer * busy[0])
     return Term(0.0, tuple(laws))
 
 
