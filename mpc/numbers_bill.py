@@ -8,7 +8,7 @@ from mpc.peaks import PeakCharge, PeakGroup
 from mpc.plan import PlanRequest
 from mpc.symbols import PeakShape
 
-FEE_MARGIN_KW = 0.01  # kept below a fee step: a value on the step belongs to the next one
+FEE_MARGIN_FRAC = 0.02  # kept below a fee step: power curves may be off by as much (solver)
 ENDLESS_KW = 1000.0  # stands for the last step's missing upper end
 
 
@@ -86,7 +86,7 @@ def peak_numbers(
         numbers["floor_kw"] = floor
     numbers["cost_per_kw"] = np.array(charge.price_per_kw / scale)
     if charge.steps:
-        ends = [min(step.below_kw, ENDLESS_KW) - FEE_MARGIN_KW for step in charge.steps]
+        ends = [min(step.below_kw, ENDLESS_KW) * (1.0 - FEE_MARGIN_FRAC) for step in charge.steps]
         numbers["below_kw"] = np.array(ends)
         numbers["fee"] = np.array([step.fee for step in charge.steps]) / scale
     return numbers
