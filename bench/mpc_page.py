@@ -52,9 +52,9 @@ The parts of it:
 ## The first hours whole
 
 Refinement stops at 1 % of what the plan's own electricity costs. HiGHS' own search, to the same gap
-on the same matrices (at most 10 s by the clock), is run for every {RAW_SEARCH_EVERY}th house. The gap to
-the relaxed optimum is no measure of the search: whole decisions cost something. A plan that buys
-hardly anything has large gaps, because they are shares of what it buys.
+on the same matrices (at most 10 s by the clock), is run for every {RAW_SEARCH_EVERY}th house. The
+gap to the relaxed optimum is no measure of the search: whole decisions cost something. A plan that
+buys hardly anything has large gaps, because they are shares of what it buys.
 
 {markdown_table(_refinement(found))}
 {markdown_table(_gaps(found))}
