@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -181,6 +182,7 @@ def _relaxed(request: PlanRequest, **search: Any) -> PlanRequest:
     return replace(request, search=replace(request.search, refine=False, **search))
 
 
+@lru_cache(maxsize=64)
 def _solved(request: PlanRequest) -> Solved:
     result = solve(request)
     assert isinstance(result, Solved), result
