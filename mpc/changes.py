@@ -10,6 +10,8 @@ import numpy as np
 from mpc.plan import Comfort, HeatLimits, PlanRequest, Trajectory
 from mpc.storage import HotWater
 
+HYSTERESIS_K = 5.0  # a usual thermostat of a tank: on at its lower, off at its upper end
+
 
 @dataclass(frozen=True, slots=True)
 class SetPoint:
@@ -39,7 +41,10 @@ class FlatPrice:
 
 @dataclass(frozen=True, slots=True)
 class HotWaterAlwaysReady:
-    """No shifting of hot water: the tank is always as warm as its strictest hour asks for."""
+    """No shifting of hot water: the tank as a thermostat holds it.
+
+    Always as warm as its strictest hour asks for, and at most `HYSTERESIS_K` warmer.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +161,8 @@ def _always_ready(request: PlanRequest) -> HotWater:
     if water is None:
         raise ValueError("this house has no hot water to plan")
     ready_c = max(water.low_c)
-    high_c = tuple(max(high, ready_c) for high in water.high_c)
+    high_c = tuple(min(high, ready_c + HYSTERESIS_K) for high in water.high_c)
+    high_c = tuple(max(high, ready_c) for high in high_c)
     return replace(water, low_c=(ready_c,) * len(water.low_c), high_c=high_c)
 
 

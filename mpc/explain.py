@@ -165,7 +165,7 @@ def _block(of: Stretch, activity: Activity, reason: Reason, heat_w: float) -> Bl
         room_from_c=room_from_c,
         room_to_c=room_to_c,
         reason=reason,
-        sentence=f"{_does(activity, heat_w, tank[1])}: {_because(of, reason)}",
+        sentence=f"{_does(activity, heat_w, tank)}: {_because(of, reason)}",
         tank_from_c=tank[0],
         tank_to_c=tank[1],
         marginal_per_kwh=round(float(np.mean(worth)), 6) if worth.size else None,
@@ -176,7 +176,9 @@ def _from_to(of: Stretch, temperatures_c: tuple[float, ...]) -> tuple[float, flo
     return temperatures_c[max(of.first - 1, 0)], temperatures_c[of.after - 1]
 
 
-def _does(activity: Activity, heat_w: float, tank_c: float | None) -> str:
+def _does(
+    activity: Activity, heat_w: float, tank_c: tuple[float | None, float | None]
+) -> str:  # fmt: skip
     match activity:
         case Activity.RUNNING:
             return f"Heats with {heat_w / 1000.0:.1f} kW"
@@ -185,7 +187,10 @@ def _does(activity: Activity, heat_w: float, tank_c: float | None) -> str:
         case Activity.IDLE:
             return "Off"
         case Activity.HOT_WATER:
-            return f"Hot water to {tank_c:.0f} °C"
+            before_c, after_c = tank_c
+            if before_c is None or after_c is None or after_c <= before_c:
+                return "Hot water while it is drawn"
+            return f"Hot water to {after_c:.0f} °C"
 
 
 SAYINGS = {
@@ -205,6 +210,7 @@ SAYINGS = {
     Reason.MINIMUM_OFF: "it has just stopped and rests its minimum time.",
     Reason.PV_SURPLUS: "on electricity left over from the roof.",
     Reason.BACK_UP_HEATER: "with the back-up heater, for the heat pump alone cannot do it.",
+    Reason.HOT_WATER_FIRST: "the heat pump makes hot water.",
     Reason.HOT_WATER: "the tank's turn, at a price {apart}.",
     Reason.HOT_WATER_CHEAP: "electricity is cheap now, {apart}.",
     Reason.HOT_WATER_DEADLINE: "needed for the hot water that will be drawn.",

@@ -39,7 +39,7 @@ class Reason(StrEnum):
     EXPENSIVE = "expensive"
     CHEAPER_LATER = "cheaper_later"
     MILD = "mild"
-    # These need the request.
+    # Most of these need the request.
     POWER_LIMIT = "power_limit"
     REDUCTION = "reduction"
     BEFORE_REDUCTION = "before_reduction"
@@ -48,6 +48,7 @@ class Reason(StrEnum):
     MINIMUM_OFF = "minimum_off"
     PV_SURPLUS = "pv_surplus"
     BACK_UP_HEATER = "back_up_heater"
+    HOT_WATER_FIRST = "hot_water_first"
     # Of hot water.
     HOT_WATER = "hot_water"
     HOT_WATER_CHEAP = "hot_water_cheap"
@@ -196,11 +197,17 @@ def _in_reduction(of: Stretch) -> bool:
 
 
 def _before_reduction(of: Stretch) -> bool:
-    """Heat goes into the house, and a reduction follows."""
+    """Heat goes into the house, and a reduction follows in which it rests or is held down."""
+    request, limit = of.request, None if of.request is None else of.request.limits.power_max_w
+    if request is None or limit is None or _in_reduction(of):
+        return False
     rooms, start = of.plan.room_c, max(of.first - 1, 0)
     warming = rooms[of.after - 1] > rooms[start] + WARMING_K
-    follows = bool(np.any(of.ahead(tuple(_reduced(of).tolist())) > 0.0))
-    return warming and follows and not _in_reduction(of)
+    during = of.ahead(tuple(_reduced(of).tolist())) > 0.0
+    drawn_w = of.ahead(of.plan.power_w) - request.heat_pump.standby_w
+    least_w = max(RUNNING_FRAC * max(of.plan.heat_w), RUNNING_MIN_W)
+    held = (drawn_w >= AT_LIMIT_FRAC * of.ahead(limit)) | (of.ahead(of.plan.heat_w) < least_w)
+    return warming and _mostly(held[during])
 
 
 def _at_limit(of: Stretch) -> bool:
@@ -300,7 +307,7 @@ RUNNING: tuple[Rule, ...] = (
     (Reason.CHEAP, _cheap),
 )
 OFF: tuple[Rule, ...] = (
-    (Reason.HOT_WATER, _tank_first),
+    (Reason.HOT_WATER_FIRST, _tank_first),
     (Reason.REDUCTION, _in_reduction),
     (Reason.MINIMUM_OFF, _rest_of_a_pause),
     (Reason.PEAK_CHARGE, _kept_off_by_peak),
@@ -312,7 +319,7 @@ HOT_WATER: tuple[Rule, ...] = (
     (Reason.LEGIONELLA, _sanitising),
     (Reason.BACK_UP_HEATER, _tank_heater),
     (Reason.PV_SURPLUS, _sunny),
+    (Reason.HOT_WATER_CHEAP, lambda of: _cheap(of) and not _guessed(of)),
     (Reason.HOT_WATER_DEADLINE, _tank_due),
     (Reason.PRICE_UNKNOWN, _guessed),
-    (Reason.HOT_WATER_CHEAP, _cheap),
 )

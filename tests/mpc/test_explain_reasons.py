@@ -174,7 +174,7 @@ def test_hot_water_is_a_block_of_its_own_beside_those_of_the_rooms(request_: Pla
     assert (tank[0].tank_from_c, tank[0].tank_to_c) == (46.0, 53.0)
     assert tank[0].mean_heat_w == 5000.0
     assert tank[0].sentence.startswith("Hot water to 53 °C: ")
-    assert rooms[1].reason is Reason.HOT_WATER
+    assert rooms[1].reason is Reason.HOT_WATER_FIRST
 
 
 def test_hot_water_for_a_deadline_or_in_cheap_hours_or_against_legionella(
@@ -218,6 +218,7 @@ def test_an_optimised_plan_with_hot_water_is_explained_whole(make_request: Make)
     rooms = [block for block in blocks if block.activity is not Activity.HOT_WATER]
     assert rooms[-1].ends_at - rooms[0].starts_at == timedelta(hours=HOURS)
     tank = [block for block in blocks if block.activity is Activity.HOT_WATER]
-    assert Reason.HOT_WATER_DEADLINE in {block.reason for block in tank}
+    assert {block.reason for block in tank} <= {Reason.HOT_WATER_DEADLINE, Reason.HOT_WATER_CHEAP}
+    assert tank
     assert all(block.marginal_per_kwh is not None for block in blocks)
     assert all(block.sentence.endswith(".") and "\n" not in block.sentence for block in blocks)
