@@ -1,8 +1,10 @@
 """From a request to the numbers of its problem."""
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -61,6 +63,12 @@ def test_every_number_of_the_terms_is_there_and_fits(everything: Make) -> None:
         assert np.shape(values[name]) == parameter.shape, name
         assert np.isfinite(values[name]).all(), name
     assert len(TERMS) == len({term.__name__ for term in TERMS})
+
+
+def test_the_page_of_the_mathematics_follows_the_terms() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "mathematics.md").read_text(encoding="utf-8")
+    told = re.findall(r"^\*\*`(\w+)`\*\*", page, flags=re.MULTILINE)
+    assert told == [term.__name__ for term in TERMS]
 
 
 def test_a_shape_is_compiled_once_for_all_its_numbers(everything: Make) -> None:
