@@ -7,6 +7,12 @@ from typing import Any
 from mpc.peaks import FeeStep
 from mpc.plan import PlanRequest
 
+PER_STEP = {
+    "hot_water": ("draw_kwh_per_k", "low_c", "high_c"),
+    "site": ("base_load_w", "pv_w", "export_price_per_kwh"),
+    "reserve": ("up_w", "down_w"),
+}
+
 
 def flaw(request: PlanRequest) -> str | None:
     """What makes the request unusable, in words; None when nothing does."""
@@ -44,6 +50,7 @@ def _wrong_shape(request: PlanRequest) -> str | None:
         "high_c": len(comfort.high_c),
         "target_c": len(comfort.target_c),
         "power_max_w": steps if limits.power_max_w is None else len(limits.power_max_w),
+        **_lengths(request),
     }
     for name, length in lengths.items():
         if length != steps:
@@ -55,6 +62,18 @@ def _wrong_shape(request: PlanRequest) -> str | None:
     if len(request.estimate.state_c) != states:
         return f"the estimate has {len(request.estimate.state_c)} states, the house {states}"
     return None
+
+
+def _lengths(request: PlanRequest) -> dict[str, int]:
+    """Entries per step of the parts that a house may have."""
+    found = {
+        f"{part}.{name}": len(getattr(getattr(request, part), name))
+        for part, names in PER_STEP.items()
+        if getattr(request, part) is not None
+        for name in names
+    }
+    charges = () if request.site is None else request.site.peaks
+    return found | {f"peak charge {c.name}": len(c.interval_of_step) for c in charges}
 
 
 def _impossible(request: PlanRequest) -> str | None:
@@ -73,6 +92,10 @@ def _impossible(request: PlanRequest) -> str | None:
             (min(p.heat_w, p.power_w) for p in request.heat_pump.points), default=0.0
         ),
     }
+    if request.hot_water is not None:
+        positive["hot_water.tank.volume_l"] = request.hot_water.tank.volume_l
+    if request.buffer is not None:
+        positive["buffer.kwh_per_k"] = request.buffer.kwh_per_k
     if building.floor_kwh_per_k is not None:
         positive["building.floor_kwh_per_k"] = building.floor_kwh_per_k
         positive["building.floor_air_w_per_k"] = building.floor_air_w_per_k

@@ -132,6 +132,27 @@ def test_every_part_may_be_missing_or_there(
     assert bool(plan.buffer_c) == (request.buffer is not None)
 
 
+def test_parts_that_do_not_fit_the_horizon_are_refused_by_name(everything: Make) -> None:
+    request = everything()
+    water, site = request.hot_water, request.site
+    assert water is not None
+    assert site is not None
+    short = replace(site.peaks[0], interval_of_step=(0, 1))
+    reserve = Reserve(up_w=(0.0,) * 96, down_w=(0.0,), sustain_s=900.0)
+    hollow = replace(water, tank=replace(water.tank, volume_l=0.0))
+    for words, broken_request in (
+        ("hot_water.low_c has 1", replace(request, hot_water=replace(water, low_c=(42.0,)))),
+        ("site.pv_w has 0", replace(request, site=replace(site, pv_w=()))),
+        ("peak charge three days has 2", replace(request, site=replace(site, peaks=(short,)))),
+        ("reserve.down_w has 1", replace(request, reserve=reserve)),
+        ("volume_l must be positive", replace(request, hot_water=hollow)),
+        ("kwh_per_k must be positive", replace(request, buffer=replace(BUFFER, kwh_per_k=0.0))),
+    ):
+        result = solve(broken_request)
+        assert isinstance(result, NotSolved)
+        assert words in result.reason
+
+
 @pytest.mark.parametrize(
     ("step_s", "hours"),
     [(900, 1), (1800, 1), (300, 4), (1800, 24), (3600, 24), (3600, 2), (7200, 24)],
