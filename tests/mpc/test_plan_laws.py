@@ -28,7 +28,7 @@ Make = Callable[..., PlanRequest]
 Solve = Callable[[PlanRequest], Solved]
 STEPS = 96
 FEW = settings(
-    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 BUFFER = Buffer(kwh_per_k=0.4, loss_w_per_k=0.0, room_c=18.0, state_c=48.0, low_c=43.0, high_c=53.0)
 
