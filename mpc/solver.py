@@ -173,16 +173,26 @@ def _replayed(stage: Stage, wanted: Decisions) -> Plan:
 def _tank_within_power(stage: Stage, wanted: Decisions, plan: Plan) -> Plan:
     """The plan with less heat for the tank in steps that would draw more than they may.
 
-    A tank gets hotter, and its heat dearer, from one step of a block to the next.
+    A tank gets hotter, and its heat dearer, from one step of a block to the next; where it is
+    heated far, also more than the last pass could know. The heater gives way first, watt by watt
+    (a stage may so be on for a part of the step), then the pump.
     """
     request, limit_w = stage.request, stage.request.limits.power_max_w
     if limit_w is None or wanted.dhw_heat_w is None:
         return plan
-    drawn_w = np.array(plan.power_w) - request.heat_pump.standby_w
-    within = np.minimum(np.array(limit_w) / np.maximum(drawn_w, 1.0), 1.0)
-    if (within[wanted.dhw_heat_w > 0.0] == 1.0).all():
+    over_w = np.array(plan.power_w) - request.heat_pump.standby_w - np.array(limit_w)
+    over_w = np.where(wanted.dhw_heat_w > 0.0, np.maximum(over_w, 0.0), 0.0)
+    if not over_w.any():
         return plan
-    wanted = replace(wanted, dhw_heat_w=wanted.dhw_heat_w * within)
+    heater_w = wanted.dhw_heater_w
+    if heater_w is not None and request.heater is not None:
+        efficiency = request.heater.efficiency_frac
+        cut_w = np.minimum(heater_w, over_w * efficiency)
+        heater_w, over_w = heater_w - cut_w, over_w - cut_w / efficiency
+    within = np.array(limit_w) / np.maximum(np.array(limit_w) + over_w, 1.0)
+    wanted = replace(
+        wanted, dhw_heat_w=wanted.dhw_heat_w * np.minimum(within, 1.0), dhw_heater_w=heater_w
+    )
     return plan_from(request, stage.house, wanted, source="mpc")
 
 

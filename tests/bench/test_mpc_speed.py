@@ -10,13 +10,16 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from bench.mpc_houses import HORIZON_S, STEPS, drawn_house
-from bench.mpc_measure import Measured, measured
+from bench.mpc_measure import Measured, later, measured
 from bench.mpc_models import LOSS_W_PER_M2_K, heated, identified, identified_houses
 from bench.mpc_page import page
 from bench.mpc_process import Footprint
 from bench.mpc_speed import run_all
 from mpc.building import total_loss_w_per_k
+from mpc.checks import broken
+from mpc.plan import Solved
 from mpc.request_check import flaw
+from mpc.solver import solve
 
 ROW = {
     "identification_number": "7", "model_name": "TiTmTeThTsAeRia", "Ci": "1.5", "Cm": "10.0",
@@ -108,6 +111,14 @@ def test_the_page_says_which_targets_are_missed_and_why(three: list[Measured]) -
     assert "| planner process, peak | ≤ 160 MB | 200 MB | no |" in text
     assert "no luck" in text
     assert "step 3 draws too much" in text
+
+
+@pytest.mark.parametrize("number", [49, 56])
+def test_a_tank_disinfected_under_a_power_limit_has_a_plan(number: int) -> None:
+    """The tank is far hotter than the last pass assumed, and the heater gives way."""
+    result = solve(later(drawn_house(number)))
+    assert isinstance(result, Solved)
+    assert broken(later(drawn_house(number)), result.plan) == ()
 
 
 class _InThisProcess:
