@@ -160,14 +160,12 @@ def test_an_equal_request_keeps_the_decisions_of_its_plan(
     assert verdict.gain < 0.0  # the rule costs more
 
 
-def test_a_plan_without_whole_decisions_keeps_its_next_two_hours(make_request: Make) -> None:
+def test_a_plan_without_whole_decisions_is_always_the_fresh_one(make_request: Make) -> None:
     request = cycling(make_request)
     request = replace(request, search=replace(request.search, refine=False))
-    held = planned(request)
-    fresh = replace(heating_curve_plan(request), refined_steps=0)
-    verdict = steady(request, fresh, held)
-    assert isinstance(verdict, Kept), verdict
-    assert verdict.plan.heat_w[:8] == pytest.approx(held.heat_w[:8], abs=60.0)
+    verdict = steady(request, planned(request), planned(request))
+    assert isinstance(verdict, Changed)
+    assert "no whole decisions" in verdict.reason
 
 
 def test_a_kept_plan_is_told_with_today_s_rooms_and_values(make_request: Make) -> None:
@@ -205,7 +203,7 @@ def test_what_cannot_be_compared_is_left_and_said(make_request: Make) -> None:
     for held, words in (
         (replace(fresh, step_s=600), "other steps"),
         (replace(fresh, starts_at=fresh.starts_at + timedelta(hours=1)), "not hold for now"),
-        (replace(fresh, starts_at=fresh.starts_at - timedelta(hours=9)), "are over"),
+        (replace(fresh, starts_at=fresh.starts_at - timedelta(hours=9)), "no whole decisions"),
         (replace(fresh, run_frac=()), "not hold for now"),
     ):
         verdict = steady(request, fresh, held)
