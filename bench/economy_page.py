@@ -20,11 +20,13 @@ BUDGET_MIN, BUDGET_CORES = 60, 2
 
 METHOD = f"""## How it is counted
 
-- **Runs.** Six houses in two price zones. Two of eight weeks per house and zone with refined plans
-  (whole decisions in the first hours), the four-week spans of a whole season with relaxed ones
+- **Runs.** Six houses in two price zones, two of eight weeks per house and zone, with relaxed
+  plans; *{Arm.REFINED.value}* plans the first hours in whole decisions, as a house does, once in
+  each of the eight weeks; *{Arm.SEASON.value}* is a whole season in spans of four weeks
   ({" and ".join(f"{house} in {zone}" for zone, house in SEASON_HOUSES.items())}). Weeks are chosen
   by calendar. No week tuned a curve; the season holds the tuning weeks, which favours the curve.
-  Counting begins {SETTLE_DAYS:g} day after the start.
+  Counting begins {SETTLE_DAYS:g} day after the start. Cycles and plans are slower than in a house,
+  for the budget; `--usual-pace` shows what that changes.
 - **What the planner knows.** Year, area, mass class, emitters and data sheet of the house; prices
   from their publication on; weather forecasts with archived errors. Nothing of the simulator. No
   margin, set-point or penalty was chosen by looking at these weeks.
@@ -67,9 +69,7 @@ def page(judged: Sequence[Judged], outcomes: Sequence[Outcome]) -> str:
         _part("By house", grouped(ours, "house", lambda r: r.place.house)) if ours else "",
         _part("By zone", grouped(ours, "zone", lambda r: r.place.zone)) if ours else "",
         _part("By week", grouped(ours, "week", _week)) if ours else "",
-        _part("The whole season, relaxed plans", grouped(season, "house", _place))
-        if season
-        else "",
+        _part("The whole season", grouped(season, "house", _place)) if season else "",
         METHOD,
         _part("Run by run", [run_row(run) for run in judged]),
         _part("What the benchmark itself takes", effort(outcomes)),

@@ -16,6 +16,7 @@ from bench.economy_cases import (
     Place,
     all_cases,
     opponent_places,
+    refined_places,
     week_places,
 )
 from bench.economy_equal import ENERGY, Money, cost, saved_frac, yardstick
@@ -234,3 +235,11 @@ def test_the_page_shows_losses_targets_and_what_it_took() -> None:
     assert effort(everything)[0] == {
         "who": "tuned curve", "runs": 2, "days": 2, "CPU s": 2, "plans failed": 0,
     }  # fmt: skip
+
+
+def test_refined_plans_run_once_in_each_of_the_eight_weeks_and_every_house() -> None:
+    places = refined_places()
+    weeks = [WEEKS[place.zone].index(place.first_day) for place in places]
+    assert weeks == list(range(8))
+    assert {place.house for place in places} == set(HOUSES)
+    assert set(places) <= set(week_places())
