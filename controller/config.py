@@ -224,7 +224,7 @@ class Control(_Section):
     refine: bool = Field(
         True, description="decide the first hours of a plan on or off, not by shares of the time"
     )
-    refined_s: Duration = Field(6 * 3600.0, alias="refined", description="how many first hours")
+    refined_s: Duration = Field(4 * 3600.0, alias="refined", description="how many first hours")
     forecast_every_s: Duration = Field(900.0, alias="forecast_every", description="ask for news")
 
     @model_validator(mode="after")

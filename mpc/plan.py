@@ -105,8 +105,8 @@ class Search:
 
     solvers: tuple[str, ...] = ("clarabel", "piqp", "highs")
     refine: bool = True
-    refined_s: float = 6 * 3600.0  # of the horizon, with whole decisions
-    gap_frac: float = 0.01  # good enough, as a share of what the plan's own electricity costs
+    refined_s: float = 4 * 3600.0  # of the horizon, with whole decisions
+    gap_frac: float = 0.02  # good enough, as a share of what the plan's own electricity costs
     time_limit_s: float = 10.0
     fine_s: float = 8 * 3600.0  # later steps are planned hour by hour
 

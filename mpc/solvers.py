@@ -194,16 +194,15 @@ def refined(
 ) -> Answer:  # fmt: skip
     """The mixed-integer problem by HiGHS: the best it found within its limits, and its bound.
 
-    Its searches in neighbourhoods (sub-MIPs) are off: measured on these problems, they take nine
-    tenths of the time and the tree finds as good an answer without them.
+    Few and short searches in neighbourhoods: measured on these problems, its usual ones take nine
+    tenths of the time, and none at all leaves the tree without a good plan to cut by.
     """
     run = _highs_model(problem, whole)
     run.setOptionValue("mip_rel_gap", 0.0)
     run.setOptionValue("mip_abs_gap", gap_cost)
     run.setOptionValue("time_limit", time_limit_s)
     run.setOptionValue("mip_max_nodes", node_limit)
-    run.setOptionValue("mip_heuristic_effort", 0.0)
-    for search in ("rins", "rens", "root_reduced_cost", "feasibility_jump"):
+    for search in ("root_reduced_cost", "feasibility_jump"):
         run.setOptionValue(f"mip_heuristic_run_{search}", False)
     run.run()
     info = run.getInfo()
