@@ -1,16 +1,14 @@
 """What stands in for planner and price source when somebody else than the MPC is to be measured."""
 
-import math
 from dataclasses import replace
 from datetime import datetime
 
 from bench.archive import Archive, ArchiveError
 from bench.spec import RunSpec
 from bench.zones import HOUR, HOUR_S
-from controller.planner import InlinePlanner, Planner
+from controller.planner import InlinePlanner, Planner, rule_request
 from drivers.api import PriceSeries
-from mpc.plan import Diagnostics, NotSolved, PlanRequest, PlanResult, Solved
-from mpc.rules import RULES, RulePlanner
+from mpc.plan import PlanRequest, PlanResult
 
 FORESEEN_H = 96
 """Hours of prices known from now on: more than a plan looks ahead."""
@@ -46,25 +44,10 @@ class Rule:
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._rule: RulePlanner = RULES[name]
 
     async def solve(self, request: PlanRequest) -> PlanResult:
         """The plan of the rule; what it cannot plan is not solved."""
-        try:
-            plan = self._rule(request)
-        except ValueError as error:
-            return NotSolved(str(error), None)
-        return Solved(
-            plan,
-            Diagnostics(
-                solver=self._name,
-                status="rule",
-                iterations=0,
-                solve_ms=0.0,
-                objective=math.nan,
-                replay_error_k=0.0,
-            ),
-        )
+        return rule_request(self._name, request)
 
     def close(self) -> None:
         return None

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import closing
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from controller.acceptance import may_write, tank_knob
@@ -18,7 +19,7 @@ from controller.forecasts import Forecasts
 from controller.loop import Loop, Parts
 from controller.model import house_model
 from controller.owner import PATIENCE_S, Owner, ask, serve
-from controller.planner import Planner, Planning, WorkerPlanner
+from controller.planner import Planner, Planning, WorkerPlanner, rule_request
 from controller.recorder import Recorder
 from controller.sense import sense
 from controller.snapshot import Snapshot
@@ -67,7 +68,7 @@ def assemble(
     """Put one house together. Raises `ConfigurationError`."""
     granted = may_write(config, outside.pump)
     knob = choose_knob(outside.pump.knobs, config.heat_pump.capability)
-    if knob is None and config.control.strategy == "mpc":
+    if knob is None and config.control.strategy != "heating-curve":
         have = ", ".join(outside.pump.knobs) or "none"
         raise ConfigurationError(
             f"heat_pump.knob: no knob {config.heat_pump.knob!r} for heat (the pump has {have})"
@@ -110,6 +111,16 @@ def _stale_s(config: HouseConfig) -> Mapping[Signal, float]:
     return dict.fromkeys(ROOM_SIGNALS, config.room.stale_after_s)
 
 
+def _planner(config: HouseConfig) -> Planner | None:
+    """Who plans by this strategy; None: the pump keeps its own curve."""
+    control = config.control
+    if control.strategy == "heating-curve":
+        return None
+    if control.strategy == "mpc":
+        return WorkerPlanner(control.plan_deadline_s)
+    return WorkerPlanner(control.plan_deadline_s, partial(rule_request, control.strategy))
+
+
 async def run(
     config: HouseConfig,
     *,
@@ -127,8 +138,8 @@ async def run(
     if channel and await is_running(config.storage.socket):
         raise ConfigurationError(f"a service already answers on {config.storage.socket}")
     world = outside if outside is not None else connect(config, clock.now)
-    if planner is None and config.control.strategy == "mpc":
-        planner = WorkerPlanner(config.control.plan_deadline_s)
+    if planner is None:
+        planner = _planner(config)
     folder = config.storage.directory
     with (
         closing(Store(folder / "state.db")) as store,

@@ -203,8 +203,17 @@ class Control(_Section):
     """How heatherd works."""
 
     mode: Literal["observe", "control"] = Field("observe", description="observe never writes")
-    strategy: Literal["mpc", "heating-curve"] = Field(
-        "mpc", description="heating-curve: leave the pump to its own curve, only record"
+    strategy: Literal[
+        "mpc",
+        "heating-curve",
+        "curve-with-hysteresis",
+        "heat-led",
+        "heat-first-then-price",
+        "price-led",
+    ] = Field(
+        "mpc",
+        description="heating-curve: leave the pump to its own curve, only record; "
+        "the others after mpc: plans by that rule",
     )
     cycle_s: Duration = Field(60.0, alias="cycle", description="sense, decide, guard, act, record")
     plan_every_s: Duration = Field(900.0, alias="plan_every", description="a new plan")

@@ -11,6 +11,7 @@ from controller.model import HouseModel
 from controller.pump_figures import PumpFigures
 from controller.site import SiteMemory
 from controller.snapshot import Snapshot
+from controller.starts import Starts
 from drivers.api import Signal
 from mpc.plan import Plan
 
@@ -23,6 +24,7 @@ class Experience:
     tank: TankBelief | None = None  # None: hot water is the pump's own
     site: SiteMemory = field(default_factory=SiteMemory)
     pump: PumpFigures = field(default_factory=PumpFigures)
+    starts: Starts = field(default_factory=Starts)
 
     def promised(self, plan: Plan) -> "Experience":
         """A new plan says what the room will be."""
@@ -46,6 +48,7 @@ class Experience:
             tank=self._tank(snapshot, config),
             site=self.site.seen(snapshot, config, model.tariff),
             pump=self.pump.seen(snapshot, model, running_s=running_s, span_s=span_s),
+            starts=self.starts.seen(snapshot.at, snapshot.compressor_on, config.zone),
         )
 
     def _tank(self, snapshot: Snapshot, config: HouseConfig) -> TankBelief | None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import multiprocessing
 from collections.abc import Callable
 from concurrent.futures import TimeoutError as FutureTimeoutError
@@ -13,8 +14,8 @@ from pebble import ProcessExpired, ProcessPool
 from pydantic import TypeAdapter
 
 from controller.clock import Clock
-from mpc.plan import NotSolved, Plan, PlanRequest, PlanResult, Solved
-from mpc.rules import heating_curve_plan
+from mpc.plan import Diagnostics, NotSolved, Plan, PlanRequest, PlanResult, Solved
+from mpc.rules import RULES, heating_curve_plan
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +51,25 @@ def solve_request(request: PlanRequest, held: Plan | None = None) -> PlanResult:
     return Solved(
         plan, replace(result.diagnostics, tried=(*result.diagnostics.tried, said))
     )  # fmt: skip
+
+
+def rule_request(rule: str, request: PlanRequest, _held: Plan | None = None) -> PlanResult:
+    """The plan of a rule of `mpc.rules.RULES`; a rule plans anew every time."""
+    try:
+        plan = RULES[rule](request)
+    except ValueError as error:
+        return NotSolved(str(error), None)
+    return Solved(
+        plan,
+        Diagnostics(
+            solver=rule,
+            status="rule",
+            iterations=0,
+            solve_ms=0.0,
+            objective=math.nan,
+            replay_error_k=0.0,
+        ),
+    )
 
 
 class InlinePlanner:

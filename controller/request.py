@@ -14,6 +14,7 @@ from controller.margin import Margin
 from controller.model import HouseModel
 from controller.site import site_of
 from controller.snapshot import Snapshot
+from controller.starts import Starts, local_midnight
 from controller.wishes import Target
 from drivers.api import Knob, OperatingState, PriceSeries, Signal, WeatherSeries
 from mpc.horizon import Horizon, PriceForecast, WeatherForecast, build_horizon
@@ -69,7 +70,8 @@ def plan_request(
         heat_pump=experience.pump.applied(model.heat_pump),
         hot_water=_hot_water(horizon, at, experience, (config, tank_knob)),
         site=site_of(horizon, experience.site, config, model.tariff),
-        compressor=_compressor(snapshot, memory, config),
+        compressor=_compressor(snapshot, memory, (config, model, experience.starts)),
+        heater=model.heater,
         search=_search(config, whole=whole),
     )
 
@@ -82,14 +84,17 @@ def _hot_water(
     if knob is None or experience.tank is None:
         return None
     section = config.hot_water
-    limits = TankLimits(reach_c=reach_c(knob, section))
+    limits = TankLimits(reach_c=reach_c(knob, section), heater=config.heat_pump.heater is not None)
     return hot_water_request(
         experience.tank, horizon, at=at, section=section, limits=limits, zone=config.zone
     )
 
 
-def _compressor(snapshot: Snapshot, memory: Memory, config: HouseConfig) -> Compressor:
+def _compressor(
+    snapshot: Snapshot, memory: Memory, of: tuple[HouseConfig, HouseModel, Starts]
+) -> Compressor:
     """The machine's limits, and how long it has been running or resting."""
+    config, model, starts = of
     pump = config.heat_pump
     known = memory.since is not None
     return Compressor(
@@ -98,6 +103,9 @@ def _compressor(snapshot: Snapshot, memory: Memory, config: HouseConfig) -> Comp
         dwell_s=pump.dwell_s,
         start_price=pump.start_cost,
         starts_per_day=pump.starts_per_day,
+        starts_left=starts.left(pump.starts_per_day),
+        day_ends_at=local_midnight(snapshot.at, config.zone),
+        circulation_w=model.circulation_w,
         running=memory.compressor_on if known else None,
         hot_water=snapshot.operating_state is OperatingState.DHW,
         since_s=(snapshot.at - memory.since).total_seconds() if memory.since else 0.0,
