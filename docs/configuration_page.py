@@ -52,17 +52,16 @@ class _Setting:
             return " ".join(code(f'"{value}"') for value in schema["enum"])
         if self.is_duration:
             return "duration"
-        kind = {"string": "text", "number": "number", "integer": "whole number"}.get(
-            schema.get("type", ""), "true or false"
-        )
-        unit = next((unit for end, unit in _UNITS.items() if self.key.endswith(end)), "")
-        return ", ".join(part for part in (unit or kind, _bounds(schema)) if part)
+        kind = {"string": "text", "number": "number", "integer": "whole number", "array": "list"}
+        kind_word = kind.get(schema.get("type", ""), "true or false")
+        unit = next((unit for end, unit in _UNITS.items() if f"_{self.key}".endswith(end)), "")
+        return ", ".join(part for part in (unit or kind_word, _bounds(schema)) if part)
 
     def _default(self) -> str:
         if self.field.is_required():
             return "**required**"
         default = self.field.default
-        if default is None:
+        if default is None or default == ():
             return "none"
         if self.is_duration:
             return code(f'"{duration_text(default)}"')
