@@ -120,7 +120,7 @@ class HeatPump(PumpFigures, Device):
     minimum_run_s: Duration = Field(600.0, alias="minimum_run", description="of the compressor")
     minimum_off_s: Duration = Field(600.0, alias="minimum_off", description="of the compressor")
     start_cost: float = Field(
-        0.05, ge=0, description="what a start of the compressor counts, in the tariff's currency"
+        0.2, ge=0, description="what a start of the compressor counts, in the tariff's currency"
     )
     starts_per_day: int | None = Field(
         None, ge=1, description="never plan more starts than this in a day"
