@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from bench.economy_bills import AFTER_H, FIXED_SPOT_PER_KWH, TOLD
-from bench.economy_cases import PARALLELS_K, SEASON_HOUSES, SETTLE_DAYS, Arm
+from bench.economy_cases import PARALLELS_K, SEASON_HOUSES, SETTLE_DAYS, STUDIED_DK1, Arm
 from bench.economy_runs import Outcome
 from bench.economy_tables import (
     Judged,
@@ -28,8 +28,9 @@ METHOD = f"""## How it is counted
   Counting begins {SETTLE_DAYS:g} day after the start. Cycles and plans are slower than in a house,
   for the budget; `--usual-pace` shows what that changes.
 - **What the planner knows.** Year, area, mass class, emitters and data sheet of the house; prices
-  from their publication on; weather forecasts with archived errors. Nothing of the simulator. No
-  margin, set-point or penalty was chosen by looking at these weeks.
+  from their publication on; weather forecasts with archived errors. Nothing of the simulator.
+- **Seen before.** Losses were studied, and variants of the planner tried, in the DK1 weeks of
+  {" and ".join(STUDIED_DK1)}: judge those by the others, and DK1 by DE_LU.
 - **Tuned curve.** Slope, room influence and offset searched per house and zone on other weeks.
 - **Equal mean.** The curve is run with shifts of {", ".join(f"{k:+g}" for k in PARALLELS_K)} K.
   A straight line through cost over mean room temperature says what the curve would have cost at
