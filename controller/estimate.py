@@ -51,9 +51,10 @@ LEAST_SPREAD_K = 1.0
 
 OVER_ASKED_K = 0.2
 LOWEST_DOWN_S, LOWEST_UP_S = 900.0, 6 * 3600.0
-LOWEST_RANGE = (0.05, 0.95)
+LOWEST_OVER_FRAC = 1.5
 """A settled pump whose flow stays this far above what it is asked for gives its lowest heat. It
-gets there slowly, so less heat is believed sooner than more."""
+gets there slowly, so less heat is believed sooner than more. Makers state the lowest speed; at that
+the heat exchangers are large, so the heat is that share of capacity up to half as much again."""
 
 SETTLED_AFTER_S = 1200.0
 """Running time after which flow temperature and heat belong together."""
@@ -152,6 +153,7 @@ def believe(
     target_c: float,
     running_s: float,
     asked_flow_c: float | None = None,
+    least_frac: float = 0.0,
 ) -> Belief:
     """Predict over the time between two snapshots, correct with the room reading if it is new.
 
@@ -188,7 +190,13 @@ def believe(
         usual_disturbance_w=_usual(belief, estimate, span_s),
         known_for_s=belief.known_for_s + span_s,
         lowest_frac=_lowest(
-            belief, now, model, running_s=running_s, span_s=span_s, asked_flow_c=asked_flow_c
+            belief,
+            now,
+            model,
+            running_s=running_s,
+            span_s=span_s,
+            asked_flow_c=asked_flow_c,
+            least_frac=least_frac,
         ),
     )
 
@@ -255,9 +263,13 @@ def _water(
 
 def _lowest(
     belief: Belief, snapshot: Snapshot, model: HouseModel, *, running_s: float, span_s: float,
-    asked_flow_c: float | None,
+    asked_flow_c: float | None, least_frac: float,
 ) -> float | None:  # fmt: skip
-    """Heat over capacity of a pump that cannot slow down as far as it is asked to."""
+    """Heat over capacity of a pump that cannot slow down as far as it is asked to.
+
+    Beyond `least_frac` (as configured) times LOWEST_OVER_FRAC it is no lowest heat but a pump on
+    its way down.
+    """
     known = belief.lowest_frac
     flow_c, heat_w = snapshot.value(Signal.FLOW_C), delivered_heat_w(snapshot, model)
     outdoor_c = snapshot.value(Signal.OUTDOOR_C)
@@ -268,7 +280,9 @@ def _lowest(
         return known
     source_c = source_for(model.heat_pump, outdoor_c)
     seen = heat_w / float(capacity_w(model.heat_pump, source_c, flow_c))
-    seen = min(max(seen, LOWEST_RANGE[0]), LOWEST_RANGE[1])
+    if seen > least_frac * LOWEST_OVER_FRAC:
+        return known
+    seen = max(seen, least_frac)
     if known is None:
         return seen
     memory_s = LOWEST_DOWN_S if seen < known else LOWEST_UP_S

@@ -62,6 +62,7 @@ class Stages:
             target_c=target.room_c,
             running_s=running_s(memory, snapshot),
             asked_flow_c=(memory.settings or {}).get(Capability.FLOW_SETPOINT),
+            least_frac=self.machine.modulation_min_frac,
         )
 
     def decide(
