@@ -60,7 +60,7 @@ PARALLELS_K = (0.0, -1.5, 1.5, 3.0)
 SEASON_PARALLELS_K = (0.0, 1.5, 3.0)
 """Four weeks scatter less than one."""
 
-PACE = (("cycle", "2 min"), ("plan_every", "60 min"), ("refined", "3 h"))
+PACE = (("cycle", "2 min"), ("plan_every", "30 min"))
 SLOW_PACE = (("cycle", "3 min"), ("plan_every", "60 min"))
 """Slower than in a house, for the budget; `--usual-pace` shows what it changes."""
 
@@ -136,7 +136,6 @@ class Case:
             forecast_errors=not perfect,
             prices=Prices.UNKNOWN if arm is Arm.BLIND else prices,
             refine=arm is Arm.REFINED,
-            hot_water=True,
             model=fitted_model(place.house) if arm is Arm.REFERENCE else (),
             control=() if self.usual_pace else SLOW_PACE if arm in SLOW_ARMS else PACE,
         )
@@ -200,18 +199,20 @@ def _curves(places: Iterable[Place], shifts_k: Iterable[float] = PARALLELS_K) ->
 def all_cases(*, usual_pace: bool = False) -> list[Case]:
     """The whole benchmark, what matters most first: an interrupted one says something already."""
     weeks, some, season = week_places(), opponent_places(), season_places()
-    others = [place for place in weeks if place not in some]
-    cases = []
-    for places, arms in ((some, (Arm.OURS, Arm.BLIND)), (others, (Arm.OURS,))):
-        for place in places:
-            cases += _curves([place])
-            cases += [Case(arm=arm, place=place, usual_pace=usual_pace) for arm in arms]
-    for arm, places in (
-        (Arm.FORESIGHT, some),
-        (Arm.LED, some),
+    steered = [
+        (Arm.OURS, weeks),
+        (Arm.BLIND, some),
+        (Arm.REFINED, refined_places()),
+        (Arm.FORESIGHT, reference_places()),
+        (Arm.LED, reference_places()),
         (Arm.REFERENCE, reference_places()),
-    ):
-        cases += [Case(arm=arm, place=place, usual_pace=usual_pace) for place in places]
+    ]
+    cases = _curves(weeks)
+    cases += [
+        Case(arm=arm, place=place, usual_pace=usual_pace)
+        for arm, places in steered
+        for place in places
+    ]
     cases += _curves(season, SEASON_PARALLELS_K)
     cases += [Case(arm=Arm.SEASON, place=place, usual_pace=usual_pace) for place in season]
     return cases
