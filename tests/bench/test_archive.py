@@ -349,7 +349,7 @@ def test_the_shipped_files_are_those_the_readme_describes() -> None:
     folder = resources.files("bench").joinpath("data")
     readme = folder.joinpath("README.md").read_text(encoding="utf-8")
     files = [file for file in folder.iterdir() if file.name.endswith(".csv.gz")]
-    assert len(files) == 5
+    assert len(files) == 6
     for file in files:
         content = file.read_bytes()
         assert f"{hashlib.sha256(content).hexdigest()}  {file.name}" in readme

@@ -123,7 +123,8 @@ def test_check_says_when_it_will_write(document: Document, file: Path) -> None:
     document["heat_pump"]["accept_maturity"] = "simulated"
     file.write_text(toml(document))
     said = " ".join(heatherd("check", config=file).stdout.split())
-    assert "heatherd will write curve_offset, dhw_setpoint, flow_setpoint, power_limit, room_setpoint" in said
+    knobs = "curve_offset, dhw_setpoint, flow_setpoint, power_limit, room_setpoint"
+    assert f"heatherd will write {knobs}" in said
 
 
 def test_a_name_in_brackets_is_shown_as_it_is(document: Document, file: Path) -> None:

@@ -19,6 +19,8 @@ from controller.replay import Difference, replan, replay
 from hil.house import load_house
 from hil.occupants import Family
 
+pytestmark = pytest.mark.timeout(90)  # half a day of whole decisions, more than once
+
 HALF_DAY = spec(days=0.5, control=())
 ALTERED_AT = at_hour(6.25)  # 11:15 UTC: half an hour before tomorrow's prices come out
 
