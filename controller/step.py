@@ -92,9 +92,7 @@ def planned_heat_w(plan: Plan, at: datetime) -> float | None:
     return plan.heat_w[index] if 0 <= index < len(plan.heat_w) else None
 
 
-def lowest_heat_w(
-    snapshot: Snapshot, belief: Belief, model: HouseModel, machine: Machine
-) -> float:
+def lowest_heat_w(snapshot: Snapshot, belief: Belief, model: HouseModel, machine: Machine) -> float:
     """The least heat the pump can give without cycling, at today's temperatures."""
     outdoor_c = snapshot.value(Signal.OUTDOOR_C)
     flow_c = snapshot.value(Signal.FLOW_C)
