@@ -72,7 +72,7 @@ class Arm(StrEnum):
 
     CURVE = "tuned curve"
     OURS = "heatherd"
-    REFINED = "heatherd, refined"
+    RELAXED = "heatherd, relaxed"
     BLIND = "price-blind MPC"
     LED = "price-led rule"
     FORESIGHT = "MPC, perfect forecasts"
@@ -80,7 +80,7 @@ class Arm(StrEnum):
     SEASON = "heatherd, season"
 
 
-SLOW_ARMS = (Arm.REFINED, Arm.SEASON)
+SLOW_ARMS = (Arm.SEASON,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +135,7 @@ class Case:
             curve=self.curve,
             forecast_errors=not perfect,
             prices=Prices.UNKNOWN if arm is Arm.BLIND else prices,
-            refine=arm is Arm.REFINED,
+            refine=arm not in (Arm.SEASON, Arm.RELAXED),
             model=fitted_model(place.house) if arm is Arm.REFERENCE else (),
             control=() if self.usual_pace else SLOW_PACE if arm in SLOW_ARMS else PACE,
         )
@@ -157,8 +157,8 @@ def opponent_places() -> list[Place]:
     return [places[2 * pair + (pair + pair // len(HOUSES)) % 2] for pair in range(len(places) // 2)]
 
 
-def refined_places() -> list[Place]:
-    """One house in each of the eight weeks, the zones in turn; we run there with relaxed plans too.
+def relaxed_places() -> list[Place]:
+    """One house in each of the eight weeks, the zones in turn; there with relaxed plans too.
 
     The places of `week_places` that are the least often seen house's, so that all six come up.
     """
@@ -202,7 +202,7 @@ def all_cases(*, usual_pace: bool = False) -> list[Case]:
     steered = [
         (Arm.OURS, weeks),
         (Arm.BLIND, some),
-        (Arm.REFINED, refined_places()),
+        (Arm.RELAXED, relaxed_places()),
         (Arm.FORESIGHT, reference_places()),
         (Arm.LED, reference_places()),
         (Arm.REFERENCE, reference_places()),

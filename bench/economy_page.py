@@ -20,9 +20,9 @@ BUDGET_MIN, BUDGET_CORES = 60, 2
 
 METHOD = f"""## How it is counted
 
-- **Runs.** Six houses in two price zones, two of eight weeks per house and zone, with relaxed
-  plans; *{Arm.REFINED.value}* plans the first hours in whole decisions, as a house does, once in
-  each of the eight weeks; *{Arm.SEASON.value}* is a whole season in spans of four weeks
+- **Runs.** Six houses in two price zones, two of eight weeks per house and zone, with whole
+  decisions in the plans' first hours, as in a house; *{Arm.RELAXED.value}* leaves those out, once
+  in each of the eight weeks; *{Arm.SEASON.value}* is a whole season in spans of four weeks
   ({" and ".join(f"{house} in {zone}" for zone, house in SEASON_HOUSES.items())}). Weeks are chosen
   by calendar. No week tuned a curve; the season holds the tuning weeks, which favours the curve.
   Counting begins {SETTLE_DAYS:g} day after the start. Cycles and plans are slower than in a house,

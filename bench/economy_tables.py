@@ -136,7 +136,7 @@ def opponents(judged: Sequence[Judged]) -> list[Row]:
     if not ours:
         return []
     rows: list[Row] = [curve_row(ours), {"who": Arm.OURS.value, **summary(ours)}]
-    for arm in (Arm.REFINED, Arm.BLIND, Arm.LED, Arm.FORESIGHT, Arm.REFERENCE):
+    for arm in (Arm.RELAXED, Arm.BLIND, Arm.LED, Arm.FORESIGHT, Arm.REFERENCE):
         mine, theirs = common(judged, arm)
         if theirs:
             rows.append({"who": arm.value, **summary(theirs)})

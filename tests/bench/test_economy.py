@@ -16,7 +16,7 @@ from bench.economy_cases import (
     Place,
     all_cases,
     opponent_places,
-    refined_places,
+    relaxed_places,
     week_places,
 )
 from bench.economy_equal import ENERGY, Money, cost, saved_frac, yardstick
@@ -237,8 +237,8 @@ def test_the_page_shows_losses_targets_and_what_it_took() -> None:
     }  # fmt: skip
 
 
-def test_refined_plans_run_once_in_each_of_the_eight_weeks_and_every_house() -> None:
-    places = refined_places()
+def test_relaxed_plans_run_once_in_each_of_the_eight_weeks_and_every_house() -> None:
+    places = relaxed_places()
     weeks = [WEEKS[place.zone].index(place.first_day) for place in places]
     assert weeks == list(range(8))
     assert {place.house for place in places} == set(HOUSES)
