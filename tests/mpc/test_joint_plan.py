@@ -17,7 +17,7 @@ from mpc.storage import HotWater
 Make = Callable[..., PlanRequest]
 Solve = Callable[[PlanRequest], Solved]
 MakeWater = Callable[..., HotWater]
-STEPS, WHOLE = 96, 24
+STEPS, WHOLE = 96, 16
 
 
 def busy(plan: Plan, steps: int = WHOLE) -> list[int]:
