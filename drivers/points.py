@@ -280,7 +280,8 @@ def _raw(point: Point, value: float) -> int:
     """The raw number that stands for the value; raises `OutOfRangeError` for an unknown code."""
     if not point.codes:
         return _nearest(point, value)
-    raw = next((raw for raw, code in point.codes.items() if code == value), None)
+    within = {raw: code for raw, code in point.codes.items() if not raw & ~point.mask & 0xFFFFFFFF}
+    raw = next((raw for raw, code in within.items() if code == value), None)
     if raw is None:
         raise OutOfRangeError(f"{point.name}: {value:g} is not one of its codes")
     return raw
