@@ -51,10 +51,9 @@ class SiteMemory:
         grid_w = snapshot.value(Signal.GRID_POWER_W)
         pump_w = pump_power_w(snapshot)
         slots = self.slots
-        if grid_w is not None and pump_w is not None and 0.0 < span_s < 3600.0:
-            pv_w = 0.0 if config.site.pv_kwp == 0.0 else None  # PV hides what the house draws
-            if pv_w is not None:
-                slots = _watched(slots, slot_of(at, zone), grid_w - pump_w, span_s)
+        hidden = config.site.pv_kwp > 0.0  # PV hides what the house draws
+        if not hidden and grid_w is not None and pump_w is not None and 0.0 < span_s < 3600.0:
+            slots = _watched(slots, slot_of(at, zone), grid_w - pump_w, span_s)
         metering = self.metering
         if tariff.peaks:
             import_w = grid_w

@@ -16,7 +16,7 @@ class PeakGroup(StrEnum):
 class FeeStep:
     """A step of a stepped charge: `fee` for the period while the mean stays below `below_kw`."""
 
-    below_kw: float  # the last step's is infinite
+    below_kw: float  # the last step's is beyond any house
     fee: float
 
 

@@ -134,7 +134,7 @@ def _accepted(stage: Stage, ready: CompiledProblem, met: Conditions, found: _Fou
         if answer is None or answer.x is None:
             continue
         whole_steps = ready.symbols.shape.whole if answer is found.whole else 0
-        plan = _replayed(stage, decisions(stage, ready, answer.x))
+        plan = replayed(stage, decisions(stage, ready, answer.x))
         plan = replace(plan, refined_steps=whole_steps, marginal_per_kwh=found.marginal_per_kwh)
         rooms = ready.values("state_c", answer.x)[0]
         error_k = float(np.max(np.abs(stage.blocks.at_end(np.array(plan.room_c)) - rooms)))
@@ -156,7 +156,7 @@ def _accepted(stage: Stage, ready: CompiledProblem, met: Conditions, found: _Fou
     return NotSolved(reason, diagnostics)
 
 
-def _replayed(stage: Stage, wanted: Decisions) -> Plan:
+def replayed(stage: Stage, wanted: Decisions) -> Plan:
     """The plan of these decisions, its heat cut to what the temperatures it meets allow."""
     request, house = stage.request, stage.house
     plan = plan_from(request, house, wanted, source="mpc")

@@ -10,10 +10,8 @@ from mpc.arrays import FloatArray
 from mpc.checks import broken
 from mpc.numbers import Stage, numbers_of, shape_of, stage_of
 from mpc.plan import Plan, PlanRequest
-from mpc.power_curve import heat_max_w
 from mpc.problem import CompiledProblem, Numbers, compiled
-from mpc.replay import Decisions, emission_at, plan_from
-from mpc.solver import Conditions, conditions_at, decisions
+from mpc.solver import Conditions, conditions_at, decisions, replayed
 from mpc.solvers import SOLVED, relaxed
 from mpc.worth import decisions_of, into_w, step_hours, tank_c, worth
 
@@ -161,12 +159,4 @@ def _best(stage: Stage, ready: CompiledProblem, numbers: Numbers) -> Plan | None
     answer, _ = relaxed(ready.matrices(numbers), stage.request.search.solvers)
     if answer.x is None or answer.status != SOLVED:
         return None
-    return _replayed(stage, decisions(stage, ready, answer.x))
-
-
-def _replayed(stage: Stage, wanted: Decisions) -> Plan:
-    """The plan of these decisions, its heat cut to what the temperatures it meets allow."""
-    request, house = stage.request, stage.house
-    met = emission_at(request, house.during_c(house.states_c(into_w(wanted))))
-    cut = replace(wanted, heat_w=np.minimum(wanted.heat_w, heat_max_w(met)))
-    return plan_from(request, house, cut, source="mpc")
+    return replayed(stage, decisions(stage, ready, answer.x))
