@@ -25,7 +25,8 @@ from bench.world import MemoryWorld
 from controller.act import Actuator, let_go
 from controller.app import run
 from controller.clock import SteppedClock
-from controller.config import Device, HouseConfig
+from controller.config import HouseConfig
+from controller.config_devices import Device
 from controller.planner import InlinePlanner
 from controller.store import open_store
 from drivers.api import Capability, OnSilence

@@ -6,7 +6,8 @@ from typing import Protocol
 
 from bench.archive import Archive, ArchivePrices, ArchiveWeather
 from bench.spec import RunSpec
-from controller.config import Device, HouseConfig
+from controller.config import HouseConfig
+from controller.config_devices import Device
 from controller.connect import Outside, connect
 from drivers.api import Now
 from drivers.profile import ModbusProfile

@@ -4,186 +4,27 @@ import difflib
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
-from zoneinfo import ZoneInfo, available_timezones
+from typing import Any, Literal, Self
+from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
+from controller.config_comfort import Comfort
+from controller.config_devices import Device, HeatPump, Mqtt
 from controller.config_hot_water import HotWaterSection
-from controller.config_pump import PumpFigures
+from controller.config_house import House
 from controller.config_room import Room
 from controller.config_site import SiteSection
 from controller.config_tariff import TariffSection
 from controller.config_values import Duration
 from controller.config_values import Section as _Section
-from drivers.api import Capability
 
 _SECRET = re.compile(r"//.*@")
 
 
 class ConfigError(ValueError):
     """The configuration cannot be used; the message lists every problem."""
-
-
-def _known_timezone(name: str) -> str:
-    if name not in available_timezones():
-        near = difflib.get_close_matches(name, available_timezones(), n=1)
-        raise ValueError(f"unknown time zone{f', did you mean {near[0]!r}?' if near else ''}")
-    return name
-
-
-Timezone = Annotated[str, AfterValidator(_known_timezone)]
-Port = Annotated[int, Field(ge=1, le=65535)]
-
-
-class BuildingModel(_Section):
-    """Explicit parameters of the house model; each one given replaces the archetype's value."""
-
-    air_kwh_per_k: float | None = Field(
-        None, gt=0, description="heat capacity of air and furniture"
-    )
-    mass_kwh_per_k: float | None = Field(
-        None, gt=0, description="heat capacity of the construction"
-    )
-    floor_kwh_per_k: float | None = Field(None, gt=0, description="heat capacity of a heated floor")
-    air_outdoor_w_per_k: float | None = Field(None, gt=0, description="ventilation loss")
-    mass_outdoor_w_per_k: float | None = Field(None, gt=0, description="transmission loss")
-    air_mass_w_per_k: float | None = Field(None, gt=0, description="exchange air to construction")
-    solar_aperture_m2: float | None = Field(None, ge=0, description="effective window area")
-    internal_gains_w: float | None = Field(None, ge=0, description="people and appliances")
-
-
-class House(_Section):
-    """What an owner knows about the house."""
-
-    name: str = Field("house", description="how logs and reports call it")
-    timezone: Timezone = Field(description="local time for people, such as Europe/Copenhagen")
-    year: int = Field(
-        ge=1700, le=2100, description="year of construction, or of the last thorough insulation"
-    )
-    area_m2: float = Field(gt=10, le=2000, description="heated floor area")
-    mass: Literal["light", "medium", "heavy"] = Field(
-        "medium", description="light: timber; medium: hollow brick; heavy: solid brick, concrete"
-    )
-    emitter: Literal["radiator", "floor"] = Field(description="what heats the rooms")
-    design_flow_c: float = Field(ge=25, le=75, description="flow temperature on the coldest day")
-    design_outdoor_c: float = Field(-12.0, ge=-40, le=10, description="that coldest day")
-    model: BuildingModel = Field(
-        default_factory=BuildingModel, description="only if you know better"
-    )
-
-
-class Device(_Section):
-    """A device that is reached over Modbus or over the broker, as its profile says."""
-
-    profile: str = Field(description="name of a shipped profile, or path of your own TOML file")
-    host: str | None = Field(None, description="Modbus TCP: host name or address")
-    port: Port | None = Field(None, description="Modbus TCP; default: the profile's")
-    serial: str | None = Field(None, description="Modbus RTU: its line, such as /dev/ttyUSB0")
-    baudrate: int | None = Field(
-        None, ge=300, le=921600, description="of the serial line; default: the profile's"
-    )
-    unit: int | None = Field(None, ge=0, le=255, description="Modbus; default: the profile's")
-    topic: str | None = Field(None, description="MQTT: base topic; default: the profile's")
-
-    @model_validator(mode="after")
-    def _one_way(self) -> Self:
-        if self.host is not None and self.serial is not None:
-            raise ValueError("give host or serial, not both")
-        if self.baudrate is not None and self.serial is None:
-            raise ValueError("baudrate is of a serial line: give serial")
-        return self
-
-
-HeatKnob = Literal[
-    "auto",
-    "flow_setpoint",
-    "return_setpoint",
-    "curve_offset",
-    "room_setpoint",
-    "sg_ready",
-    "virtual_outdoor",
-    "power_limit",
-    "compressor_limit",
-    "on_off",
-]
-
-
-class HeatPump(PumpFigures, Device):
-    """The heat pump: how to reach it, what its data sheet says, what it must never be asked."""
-
-    flow_max_c: float = Field(
-        55.0, ge=25, le=75, description="never ask for hotter water than this"
-    )
-    power_max_w: float | None = Field(None, gt=0, description="never draw more than this")
-    minimum_run_s: Duration = Field(600.0, alias="minimum_run", description="of the compressor")
-    minimum_off_s: Duration = Field(600.0, alias="minimum_off", description="of the compressor")
-    start_cost: float = Field(
-        0.2, ge=0, description="what a start of the compressor counts, in the tariff's currency"
-    )
-    starts_per_day: int | None = Field(
-        None, ge=1, description="never plan more starts than this in a day"
-    )
-    dwell_s: Duration = Field(
-        900.0,
-        alias="dwell",
-        description="shortest planned stay in hot water, or in heating after it",
-    )
-    knob: HeatKnob = Field(
-        "auto", description="how heat is steered; auto takes the finest knob the pump has"
-    )
-    accept_maturity: Literal["simulated", "recorded", "bench", "field"] = Field(
-        "field",
-        description="write only to profiles proven at least this far; lower it knowingly",
-    )
-    accept: tuple[Capability, ...] = Field(
-        (), description="knobs that may be written although the profile is not proven that far"
-    )
-    accept_stop_on_silence: bool = Field(
-        False, description="true: I know that this pump stops heating when heatherd falls silent"
-    )
-
-    @property
-    def capability(self) -> Capability | None:
-        """The knob the owner chose, None for auto."""
-        return None if self.knob == "auto" else Capability(self.knob)
-
-
-class Mqtt(_Section):
-    """The broker. Its password comes from a file or HEATHERD_MQTT_PASSWORD, never from here."""
-
-    broker: str = Field(description="mqtt://host:1883", pattern=r"^mqtts?://[^:@/]+(:\d+)?$")
-    username: str | None = Field(None)
-    password_file: Path | None = Field(None, description="a file that only the service can read")
-
-
-class Comfort(_Section):
-    """What the people in the house want."""
-
-    room_c: float = Field(21.0, ge=10, le=28, description="the mean temperature wanted")
-    band_k: float = Field(1.0, ge=0.1, le=4, description="allowed above and below it")
-    margin_k: float = Field(
-        0.4, ge=0, le=2, description="kept free inside the band until errors have been measured"
-    )
-    margin: Literal["measured", "fixed"] = Field(
-        "measured",
-        description="measured: as wide as the plans' own errors lately; fixed: margin_k for ever",
-    )
-    away_c: float = Field(17.0, ge=8, le=25, description="the mean wanted while away")
-    frost_c: float = Field(
-        8.0, ge=5, le=15, description="always heated below this, whatever it costs"
-    )
-    room_max_c: float = Field(26.0, ge=18, le=32, description="never heated above this")
-    below_price_per_kh: float = Field(
-        2.0, gt=0, description="price of one kelvin-hour below the band"
-    )
-    above_price_per_kh: float = Field(
-        1.0, gt=0, description="price of one kelvin-hour above the band"
-    )
-    mean_price_per_kh: float = Field(
-        0.5, ge=0, description="price of a mean below room_c; 0 switches it off"
-    )
 
 
 class PriceFile(_Section):

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from pydantic import TypeAdapter
 
-from controller.config import Comfort
+from controller.config_comfort import Comfort
 from mpc.plan import Plan
 
 LEADS_S = (3600.0, 2 * 3600.0, 4 * 3600.0)

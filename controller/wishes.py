@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
-from controller.config import Comfort
+from controller.config_comfort import Comfort
 from controller.snapshot import Snapshot
 from drivers.api import Signal
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from controller.config import ConfigError, Device, HouseConfig, parse_config
+from controller.config import ConfigError, HouseConfig, parse_config
+from controller.config_devices import Device
 from controller.connect import connect
 from drivers.api import Absent, Sample, Signal
 from drivers.errors import ConfigurationError

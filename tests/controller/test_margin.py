@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from controller.config import Comfort
+from controller.config_comfort import Comfort
 from controller.margin import LEADS_S, MARGIN, MOST_FRAC, Margin
 from mpc.plan import Plan
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.config import Comfort
+from controller.config_comfort import Comfort
 from controller.snapshot import Missing, Reading, Snapshot
 from controller.wishes import Target, Wish, Wishes, forget_past, notice_thermostat, target
 from drivers.api import Signal
