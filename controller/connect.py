@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import quote
 
-from controller.config_devices import Device as DeviceConfig
 from controller.config import HouseConfig
+from controller.config_devices import Device as DeviceConfig
 from controller.config_room import Room
 from drivers.api import Device, HeatPump, Now, PriceSource, Signal, WeatherSource
 from drivers.errors import ConfigurationError
