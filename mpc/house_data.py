@@ -80,8 +80,17 @@ class HouseData:
         """Steps `first` to `end` (exclusive) alone; raises ValueError if there are none."""
         if not 0 <= first < end <= len(self):
             raise ValueError(f"steps {first} to {end} are not part of 0 to {len(self)}")
-        cut = {name: values[first:end] for name, values in self.series()}
-        return replace(self, starts_at=self.at(first), **cut)
+        cut = slice(first, end)
+        return replace(
+            self,
+            starts_at=self.at(first),
+            room_c=self.room_c[cut],
+            heat_w=self.heat_w[cut],
+            outdoor_c=self.outdoor_c[cut],
+            ghi_w_per_m2=self.ghi_w_per_m2[cut],
+            wind_m_s=None if self.wind_m_s is None else self.wind_m_s[cut],
+            flow_c=None if self.flow_c is None else self.flow_c[cut],
+        )
 
     def last_days(self, days: float) -> "HouseData":
         """The last days alone; all of it when it is shorter."""
