@@ -68,6 +68,8 @@ def explain_command(
         highlight=False,
     )
     out.print(summary(plan), markup=False, highlight=False)
+    if plan.margin_cost is not None:
+        out.print(_margin_words(plan, settings.tariff.currency), markup=False, highlight=False)
     out.print(_table(blocks, settings))
 
 
@@ -77,6 +79,7 @@ def _as_dict(plan: Plan, blocks: list[Block]) -> dict[str, Any]:
         "source": plan.source,
         "summary": summary(plan),
         "cost": plan.cost,
+        "margin_cost_at_most": plan.margin_cost,
         "blocks": [
             {
                 **asdict(block),
@@ -86,6 +89,11 @@ def _as_dict(plan: Plan, blocks: list[Block]) -> dict[str, Any]:
             for block in blocks
         ],
     }
+
+
+def _margin_words(plan: Plan, currency: str) -> str:
+    most = f"{plan.margin_cost:.2f} {currency}"
+    return f"What is kept free of the comfort band for the plan's own errors costs at most {most}."
 
 
 def _table(blocks: list[Block], settings: HouseConfig) -> Table:

@@ -145,6 +145,7 @@ def _comfort(
         above_price_per_kh=comfort.above_price_per_kh,
         mean_price_per_kh=comfort.mean_price_per_kh,
         frost_c=comfort.frost_c,
+        kept_k=tuple(free),
     )
 
 

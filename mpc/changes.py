@@ -117,6 +117,7 @@ def changed(request: PlanRequest, change: Change) -> PlanRequest:
                 comfort,
                 low_c=_each(comfort.target_c, lambda target_c: target_c - band_k),
                 high_c=_each(comfort.target_c, lambda target_c: target_c + band_k),
+                kept_k=(),
             )
         case Away(room_c, window):
             comfort = _away(request, room_c, window)

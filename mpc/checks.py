@@ -18,12 +18,17 @@ def broken(request: PlanRequest, plan: Plan) -> tuple[str, ...]:
     """The hard constraints that the replayed plan breaks, in words; empty when it keeps them all.
 
     Flow limit and power limit at the temperatures of the replay, one thing at a time, the heater's
-    size; minimum run and off times and starts of the refined steps. A run may end early where the
+    size; minimum run and off times, starts and dwell of the refined steps. A run may end early where the
     power limit does not allow the lowest heat. Comfort is a wish and not asked for here.
     """
     if not all(map(math.isfinite, (*plan.heat_w, *plan.power_w, *plan.room_c, *plan.dhw_c))):
         return ("the plan is not finite",)
-    return (*_power(request, plan), *_machine(request, plan), *_times(request, plan))
+    return (
+        *_power(request, plan),
+        *_machine(request, plan),
+        *_times(request, plan),
+        *_dwell(request, plan),
+    )
 
 
 def _power(request: PlanRequest, plan: Plan) -> tuple[str, ...]:
@@ -105,4 +110,23 @@ def _times(request: PlanRequest, plan: Plan) -> tuple[str, ...]:
     budget = None if machine.starts_per_day is None else machine.starts_left
     if budget is not None and started > budget:
         faults.append(f"{started} starts where {budget} are left today")
+    return tuple(faults)
+
+
+def _dwell(request: PlanRequest, plan: Plan) -> tuple[str, ...]:
+    """What the pump turns to among the refined steps, rooms or hot water, it stays with."""
+    least_s, step_s = request.compressor.dwell_s, request.horizon.step_s
+    if not plan.dhw_run_frac or plan.refined_steps == 0:
+        return ()
+    faults = []
+    for name, shares in (("the rooms", plan.run_frac), ("hot water", plan.dhw_run_frac)):
+        on = np.round(np.array(shares[: plan.refined_steps]))
+        begins, ends = (np.flatnonzero(np.diff(on) == change) + 1 for change in (1.0, -1.0))
+        for begin in begins:
+            end = next((int(e) for e in ends if e > begin), None)
+            stays_s = math.inf if end is None else (end - begin) * step_s
+            if stays_s < least_s - 1e-6:
+                faults.append(
+                    f"step {begin} turns to {name} for {stays_s:.0f} s of {least_s:.0f} s"
+                )
     return tuple(faults)

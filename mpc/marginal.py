@@ -1,4 +1,4 @@
-"""What one more kWh of heat in the rooms is worth: the dual of the heat balance, in money."""
+"""What the duals of a plan say in money: the worth of heat, and the price of the margin."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,3 +38,27 @@ def _balance(ready: CompiledProblem, problem: Matrices) -> NDArray[np.intp]:
     equal = sparse.csr_matrix(problem.a)[: problem.equalities]
     entries = np.diff(equal[:, ready.columns["state_c"]].indptr)
     return np.asarray(np.flatnonzero(entries), dtype=np.intp)
+
+
+def margin_cost(
+    stage: Stage, ready: CompiledProblem, problem: Matrices, answer: Answer
+) -> float | None:
+    """At most this much a plan without margin would cost less, in the horizon's currency.
+
+    The cost is convex in the edges of the band: moving an edge of block k out by its margin m_k
+    saves no more than its dual times m_k. None where nobody says how wide the margin is.
+    """
+    kept_k = stage.request.comfort.kept_k
+    if answer.dual is None or not kept_k:
+        return None
+    widths_k = stage.blocks.highest(kept_k)
+    inequalities = sparse.csr_matrix(problem.a)[problem.equalities :]
+    dual = answer.dual[problem.equalities :]
+    of_room = np.diff(inequalities[:, ready.columns["state_c"]].indptr) > 0
+    total = 0.0
+    for slack in ("below_k", "above_k"):
+        here = inequalities[:, ready.columns[slack]]
+        edges = np.flatnonzero(of_room & (np.diff(here.indptr) > 0))
+        blocks = here[edges].indices // len(ready.symbols.shape.rooms)
+        total += float(np.maximum(dual[edges], 0.0) @ widths_k[blocks])
+    return round(stage.scale * total, VALUE_DIGITS)

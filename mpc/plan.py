@@ -41,6 +41,7 @@ class Comfort:
     above_price_per_kh: float
     mean_price_per_kh: float
     frost_c: float = 5.0  # below this every other wish is forgotten
+    kept_k: Trajectory = ()  # how much the band is narrower than wanted, on both sides; () unsaid
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,6 +160,7 @@ class Plan:
     heater_w: Trajectory = ()  # heat of the back-up heater, rooms and hot water together
     buffer_c: Trajectory = ()
     marginal_per_kwh: Trajectory = ()  # what one more kWh of heat in the rooms is worth
+    margin_cost: float | None = None  # most that leaving the band's margin free costs; None unsaid
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

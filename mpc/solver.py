@@ -6,7 +6,7 @@ import numpy as np
 
 from mpc.arrays import FloatArray
 from mpc.checks import broken
-from mpc.marginal import marginal_per_kwh
+from mpc.marginal import margin_cost, marginal_per_kwh
 from mpc.numbers import Stage, numbers_of, shape_of, stage_of
 from mpc.plan import (
     Diagnostics,
@@ -30,7 +30,7 @@ from mpc.power_curve import (
 from mpc.problem import CompiledProblem, Numbers, compiled
 from mpc.replay import Decisions, emission_at, plan_from, steady_at_target
 from mpc.request_check import flaw
-from mpc.solvers import SOLVED, Answer, refined, relaxed
+from mpc.solvers import LINEAR, SOLVED, Answer, refined, relaxed
 
 MAX_PASSES = 3  # of solving and drawing the power curves again at the temperatures found
 PASS_POWER_FRAC = 0.02  # of the energy that the temperatures found may change without another pass
@@ -57,7 +57,7 @@ def solve(request: PlanRequest) -> PlanResult:
     refinement decides the first hours whole, with the last curves. The plan's powers and costs
     always come from the map.
     """
-    wrong = flaw(request)
+    wrong = flaw(request) or _unknown_solver(request.search.solvers)
     if wrong is not None:
         return NotSolved(f"unusable request: {wrong}", None)
     stage = stage_of(request)
@@ -92,13 +92,29 @@ def solve(request: PlanRequest) -> PlanResult:
             time_limit_s=search.time_limit_s,
             node_limit=NODE_LIMIT,
         )
-    worth = marginal_per_kwh(stage, ready, problem, answer)
     return _accepted(
-        stage, ready, met, _Found(tuple(answers), whole, tuple(said), own_cost, numbers, worth)
+        stage,
+        ready,
+        met,
+        _Found(
+            relaxed=tuple(answers),
+            whole=whole,
+            said=tuple(said),
+            own_cost=own_cost,
+            numbers=numbers,
+            marginal_per_kwh=marginal_per_kwh(stage, ready, problem, answer),
+            margin_cost=margin_cost(stage, ready, problem, answer),
+        ),
     )
 
 
-@dataclass(frozen=True, slots=True)
+def _unknown_solver(names: tuple[str, ...]) -> str | None:
+    known = ", ".join(LINEAR)
+    unknown = next((name for name in names if name not in LINEAR), None)
+    return None if unknown is None else f"no solver is called {unknown!r} (there are {known})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Found:
     """All that the solvers said of one request."""
 
@@ -108,6 +124,7 @@ class _Found:
     own_cost: float
     numbers: Numbers
     marginal_per_kwh: Trajectory
+    margin_cost: float | None
 
 
 def total_kw(ready: CompiledProblem, numbers: Numbers, x: FloatArray) -> FloatArray:
@@ -135,7 +152,12 @@ def _accepted(stage: Stage, ready: CompiledProblem, met: Conditions, found: _Fou
             continue
         whole_steps = ready.symbols.shape.whole if answer is found.whole else 0
         plan = replayed(stage, decisions(stage, ready, answer.x))
-        plan = replace(plan, refined_steps=whole_steps, marginal_per_kwh=found.marginal_per_kwh)
+        plan = replace(
+            plan,
+            refined_steps=whole_steps,
+            marginal_per_kwh=found.marginal_per_kwh,
+            margin_cost=found.margin_cost,
+        )
         rooms = ready.values("state_c", answer.x)[0]
         error_k = float(np.max(np.abs(stage.blocks.at_end(np.array(plan.room_c)) - rooms)))
         diagnostics = _diagnostics(

@@ -21,6 +21,11 @@ def idle(request: PlanRequest) -> Plan:
     return plan_from(request, house, Decisions(heat_w=0.0 * house.gain_w), source="any")
 
 
+def free_to_turn(request: PlanRequest) -> PlanRequest:
+    """The same without a shortest stay in hot water or heating."""
+    return replace(request, compressor=replace(request.compressor, dwell_s=0.0))
+
+
 def running(plan: Plan, run_frac: list[float], refined_steps: int = 24) -> Plan:
     padded = tuple(run_frac + [run_frac[-1]] * (len(plan.heat_w) - len(run_frac)))
     return replace(plan, run_frac=padded, refined_steps=refined_steps)
@@ -55,7 +60,7 @@ def test_power_over_its_limit_is_told_with_its_step(everything: Make) -> None:
 
 
 def test_rooms_and_tank_at_once_break_a_plan(everything: Make) -> None:
-    request = everything()
+    request = free_to_turn(everything())
     plan = running(idle(request), [OFF, ON, ON, ON])
     shared = replace(plan, dhw_run_frac=put(plan.dhw_run_frac, 2, 0.5))
     assert broken(request, shared) == ("rooms and hot water at the same time",)
@@ -81,7 +86,7 @@ def test_water_over_its_limit_breaks_a_plan_only_while_heat_flows(everything: Ma
 
 
 def test_runs_and_rests_shorter_than_allowed_break_a_plan(everything: Make) -> None:
-    request = everything()  # half an hour each
+    request = free_to_turn(everything())  # half an hour each
     plan = idle(request)
     assert broken(request, running(plan, [OFF, ON, ON, OFF, OFF, ON, ON, OFF])) == ()
     found = broken(request, running(plan, [OFF, ON, OFF, OFF]))
@@ -137,3 +142,18 @@ def test_starts_beyond_the_budget_of_the_day_break_a_plan(everything: Make) -> N
         machine = replace(request.compressor, starts_left=left, day_ends_at=day_ends_at)
         later = running(idle(request), [ON, ON, OFF, OFF, ON, ON, OFF])
         assert bool(broken(replace(request, compressor=machine), later)) == fault
+
+
+def test_a_turn_to_hot_water_shorter_than_its_dwell_breaks_a_plan(everything: Make) -> None:
+    request = everything()
+    request = replace(request, compressor=replace(request.compressor, dwell_s=1800.0))
+    plan = running(idle(request), [OFF])
+    for steps, fault in ((1, True), (2, False)):
+        dhw = list(plan.dhw_run_frac)
+        dhw[4 : 4 + steps] = [ON] * steps
+        found = broken(request, replace(plan, dhw_run_frac=tuple(dhw)))
+        assert any("turns to hot water for" in words for words in found) == fault
+    unended = put(plan.dhw_run_frac, 23, ON)
+    assert not any(
+        "turns to" in words for words in broken(request, replace(plan, dhw_run_frac=unended))
+    )

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mpc.marginal import marginal_per_kwh
+from mpc.marginal import margin_cost, marginal_per_kwh
 from mpc.numbers import Stage, numbers_of, shape_of, stage_of
 from mpc.plan import PlanRequest, Search, Solved
 from mpc.problem import CompiledProblem, Numbers, compiled
@@ -78,3 +78,42 @@ def test_heat_is_worth_less_than_the_dearest_electricity_and_more_than_nothing(
     assert value.shape == (96,)
     assert 0.0 <= value.min() <= value.max() <= max(request.horizon.price_per_kwh)
     assert value[:80].max() > 0.02
+
+
+def kept(request: PlanRequest, *, margin_k: float) -> PlanRequest:
+    """The same wish with so much of the band left free."""
+    comfort = request.comfort
+    steps = len(comfort.low_c)
+    narrower = replace(
+        comfort,
+        low_c=tuple(low + margin_k for low in comfort.low_c),
+        high_c=tuple(high - margin_k for high in comfort.high_c),
+        kept_k=(margin_k,) * steps,
+    )
+    return replace(request, comfort=narrower)
+
+
+@pytest.mark.parametrize("margin_k", [0.05, 0.3])
+def test_the_price_of_the_margin_is_no_less_than_what_a_plan_without_it_saves(
+    make_request: Make, margin_k: float
+) -> None:
+    request = replace(make_request(), search=Search(refine=False))
+    stage, ready, numbers = posed(request)
+    with_margin = posed(kept(request, margin_k=margin_k))
+    problem = with_margin[1].matrices(with_margin[2])
+    narrow, _ = relaxed(problem, ("clarabel",))
+    most = margin_cost(with_margin[0], with_margin[1], problem, narrow)
+    wide = answered(ready, numbers)
+    really = stage.scale * (narrow.cost - wide.cost)
+    assert most is not None
+    assert 0.0 < really <= most + SOLVER_SLACK
+    if margin_k < 0.1:
+        assert most <= 1.5 * really, "for a narrow margin the bound is near"
+
+
+def test_a_plan_says_what_its_margin_costs_only_where_it_has_one(make_request: Make) -> None:
+    plain = replace(make_request(), search=Search(refine=False))
+    for request, said in ((plain, False), (kept(plain, margin_k=0.2), True)):
+        result = solve(request)
+        assert isinstance(result, Solved)
+        assert (result.plan.margin_cost is not None) == said

@@ -189,3 +189,11 @@ def test_other_steps_and_short_horizons_are_planned_too(
     assert isinstance(result, Solved)
     assert len(result.plan.heat_w) == steps
     assert broken(request, result.plan) == ()
+
+
+def test_a_solver_nobody_knows_is_named_in_the_answer(make_request: Make) -> None:
+    request = make_request()
+    search = replace(request.search, solvers=("clarabel", "cplex"))
+    result = solve(replace(request, search=search))
+    assert isinstance(result, NotSolved)
+    assert "no solver is called 'cplex'" in result.reason
