@@ -2,12 +2,15 @@
 
 DriverError
 ├── TransientError        try again later: timeout, device busy, truncated answer
-│   └── NoAnswerError         silence until the timeout; asking the same device more costs time
+│   ├── NoAnswerError         silence until the timeout; asking the same device more costs time
+│   └── SlowDownError         a service refuses for haste; it says from when on it may be asked
 ├── LinkLostError         reconnect: socket closed, broker gone, port not open
 ├── ConfigurationError    wrong configuration or profile: nothing will help but a person
 ├── RefusedByDeviceError  the device understood and said no: illegal address, value or function
 └── OutOfRangeError       we refuse: the value to write lies outside the declared range
 """
+
+from datetime import datetime
 
 
 class DriverError(Exception):
@@ -20,6 +23,14 @@ class TransientError(DriverError):
 
 class NoAnswerError(TransientError):
     """The device stayed silent until the timeout."""
+
+
+class SlowDownError(TransientError):
+    """The service was asked too often; `retry_at` is when it may be asked again."""
+
+    def __init__(self, message: str, *, retry_at: datetime) -> None:
+        super().__init__(message)
+        self.retry_at = retry_at
 
 
 class LinkLostError(DriverError):
