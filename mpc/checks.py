@@ -18,8 +18,8 @@ def broken(request: PlanRequest, plan: Plan) -> tuple[str, ...]:
     """The hard constraints that the replayed plan breaks, in words; empty when it keeps them all.
 
     Flow limit and power limit at the temperatures of the replay, one thing at a time, the heater's
-    size; minimum run and off times, starts and dwell of the refined steps. A run may end early where the
-    power limit does not allow the lowest heat. Comfort is a wish and not asked for here.
+    size; minimum run and off times, starts and dwell of the refined steps. A run may end early
+    where the power limit does not allow the lowest heat. Comfort is a wish and not asked for here.
     """
     if not all(map(math.isfinite, (*plan.heat_w, *plan.power_w, *plan.room_c, *plan.dhw_c))):
         return ("the plan is not finite",)

@@ -66,8 +66,9 @@ def steady(
         return Changed(None, f"the plan before does not hold any more: {faults[0]}")
     saved = worth(request, plan).total - fresh_cost
     if saved <= asked:
-        said = {"marginal_per_kwh": fresh.marginal_per_kwh, "margin_cost": fresh.margin_cost}
-        return Kept(replace(plan, **said), saved)
+        worths = fresh.marginal_per_kwh
+        kept = replace(plan, marginal_per_kwh=worths, margin_cost=fresh.margin_cost)
+        return Kept(kept, saved)
     return Changed(saved, f"it saves {saved:.3f}, more than the {asked:.3f} a change must bring")
 
 
