@@ -1,6 +1,7 @@
 """The web: every implementation of the link answers and fails alike; the polite one keeps rules."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -224,6 +225,7 @@ async def test_real_server_that_never_finishes_is_given_up(
     monkeypatch: pytest.MonkeyPatch, manner: str, error: type[DriverError]
 ) -> None:
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    gone = asyncio.Event()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
@@ -240,6 +242,9 @@ async def test_real_server_that_never_finishes_is_given_up(
             pass
         finally:
             writer.close()
+            with contextlib.suppress(ConnectionError):
+                await writer.wait_closed()
+            gone.set()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
@@ -247,6 +252,7 @@ async def test_real_server_that_never_finishes_is_given_up(
     async with server:
         with pytest.raises(error):
             await link.ask(request, AT)
+        await gone.wait()
 
 
 # ---- politeness ----------------------------------------------------------------------------------
