@@ -6,6 +6,7 @@ from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, Field
 
+from controller.config_bill import BillSection
 from controller.config_values import Section as _Section
 
 
@@ -51,6 +52,9 @@ class House(_Section):
     emitter: Literal["radiator", "floor"] = Field(description="what heats the rooms")
     design_flow_c: float = Field(ge=25, le=75, description="flow temperature on the coldest day")
     design_outdoor_c: float = Field(-12.0, ge=-40, le=10, description="that coldest day")
+    bill: BillSection | None = Field(
+        None, description="a year's bill tells the heat loss better than year and area"
+    )
     model: BuildingModel = Field(
         default_factory=BuildingModel, description="only if you know better"
     )

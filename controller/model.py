@@ -4,14 +4,13 @@ from dataclasses import dataclass, replace
 
 from controller.config import HouseConfig
 from controller.config_pump import CopRuleName, PumpFigures
+from controller.house_prior import day_one
 from controller.model_tariff import tariff_of
 from controller.published_pumps import published
 from mpc.building import (
     Building,
     Emitter,
     EmitterKind,
-    MassClass,
-    archetype,
     emitter_for,
     with_radiators,
 )
@@ -51,13 +50,10 @@ class HouseModel:
 
 
 def house_model(config: HouseConfig) -> HouseModel:
-    """Archetype by year, area and mass class; explicit parameters replace single values."""
+    """Typical for the owner's words, corrected by a bill; explicit parameters replace both."""
     house, heater = config.house, config.heat_pump.heater
     kind = EmitterKind(house.emitter)
-    typical = archetype(
-        year=house.year, area_m2=house.area_m2, mass=MassClass(house.mass), emitter=kind
-    )
-    building = replace(typical, **house.model.model_dump(exclude_none=True))
+    building = day_one(config).building
     emitter = emitter_for(
         building=building,
         kind=kind,
