@@ -16,6 +16,7 @@ from controller.clock import Clock
 from controller.config import HouseConfig
 from controller.connect import Outside, connect
 from controller.forecasts import Forecasts
+from controller.liveness import Supervisor
 from controller.loop import Loop, Parts
 from controller.model import house_model
 from controller.owner import PATIENCE_S, Owner, ask, serve
@@ -64,6 +65,8 @@ def assemble(
     planner: Planner | None,
     store: Store,
     recorder: Recorder,
+    supervisor: Supervisor | None = None,
+    clock_is_right: Callable[[], bool] = lambda: True,
 ) -> Loop:
     """Put one house together. Raises `ConfigurationError`."""
     granted = may_write(config, outside.pump)
@@ -101,6 +104,8 @@ def assemble(
             clock=clock,
             stale_s=_stale_s(config),
             config_hash=config_hash,
+            advanced=(supervisor or Supervisor(None, control.cycle_s)).advanced,
+            clock_is_right=clock_is_right,
         )
     )
 
@@ -130,6 +135,8 @@ async def run(
     planner: Planner | None = None,
     until: datetime | None = None,
     channel: bool = True,
+    supervisor: Supervisor | None = None,
+    clock_is_right: Callable[[], bool] = lambda: True,
 ) -> None:
     """The service: from connecting to handing back. Raises `ConfigurationError` before it starts.
 
@@ -146,7 +153,10 @@ async def run(
         closing(Recorder(folder / "records.db")) as r,
     ):
         try:
-            loop = assemble(config, world, clock=clock, planner=planner, store=store, recorder=r)
+            loop = assemble(
+                config, world, clock=clock, planner=planner, store=store, recorder=r,
+                supervisor=supervisor, clock_is_right=clock_is_right,
+            )  # fmt: skip
             async with asyncio.TaskGroup() as tasks:
                 background = [tasks.create_task(_forever(job)) for job in world.background]
                 if channel:

@@ -2,8 +2,10 @@
 
 import asyncio
 import logging
+import os
 import signal
 import sys
+from collections.abc import Callable
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Annotated, Any
@@ -23,6 +25,7 @@ from controller.connect import connect
 from controller.explain_verb import add_explain_verb
 from controller.history import add_history_verbs
 from controller.hot_water_steering import hot_water_words
+from controller.liveness import ClockTrust, Supervisor
 from controller.owner import ask
 from controller.probe_verb import add_probe_verb
 from controller.snapshot import Measured, Reading
@@ -60,6 +63,10 @@ READ_PATIENCE_S = 5.0
 def run(
     config: ConfigPath = DEFAULT_CONFIG,
     verbose: Annotated[bool, typer.Option("--verbose", help="say more")] = False,
+    await_clock: Annotated[
+        bool,
+        typer.Option("--await-clock", help="only observe until the system's clock is synchronised"),
+    ] = False,
 ) -> None:
     """Run the service until it is told to stop, then hand the pump back."""
     settings = load(config)
@@ -71,19 +78,31 @@ def run(
     for chatty in ("asyncio", "aiomqtt"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     try:
-        asyncio.run(_run(settings))
+        asyncio.run(_run(settings, ClockTrust() if await_clock else lambda: True))
     except* ConfigurationError as group:
         fail("; ".join(str(error) for error in group.exceptions))
     except* StoreError as group:
         fail("; ".join(str(error) for error in group.exceptions), Exit.FAILED)
 
 
-async def _run(settings: HouseConfig) -> None:
+async def _run(settings: HouseConfig, clock_is_right: Callable[[], bool]) -> None:
     stop = asyncio.Event()
     running = asyncio.get_running_loop()
+    supervisor = Supervisor(os.environ.get("NOTIFY_SOCKET"), settings.control.cycle_s)
+
+    def end() -> None:
+        supervisor.stopping()
+        stop.set()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        running.add_signal_handler(number, stop.set)
-    await service.run(settings, clock=WallClock(), stop=stop)
+        running.add_signal_handler(number, end)
+    await service.run(
+        settings,
+        clock=WallClock(),
+        stop=stop,
+        supervisor=supervisor,
+        clock_is_right=clock_is_right,
+    )
 
 
 @app.command(epilog="Example: heatherd check -c house.toml --read")

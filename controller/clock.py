@@ -19,6 +19,10 @@ class Clock(Protocol):
         """A real monotonic reading, for durations that are only reported."""
         ...
 
+    def lived_s(self) -> float:
+        """Seconds since some fixed instant: goes on while the computer sleeps, and never jumps."""
+        ...
+
     async def sleep_until(self, at: datetime) -> None:
         """Return when `at` has come; at once if it has passed."""
         ...
@@ -26,6 +30,28 @@ class Clock(Protocol):
     def busy(self) -> AbstractAsyncContextManager[None]:
         """While inside, simulated time stands still; wall time does not care."""
         ...
+
+
+SET_BY_S = 30.0
+"""A clock that went by so much more or less than time itself has been set; a time service that
+keeps it right moves it by milliseconds a minute."""
+
+
+class ClockWatch:
+    """Notices that somebody set the clock."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._ahead_s = self._now_ahead_s()
+
+    def set_by_s(self) -> float:
+        """By how much the clock was set since the last question; 0 when it was not."""
+        before_s, self._ahead_s = self._ahead_s, self._now_ahead_s()
+        step_s = self._ahead_s - before_s
+        return step_s if abs(step_s) > SET_BY_S else 0.0
+
+    def _now_ahead_s(self) -> float:
+        return self._clock.now().timestamp() - self._clock.lived_s()
 
 
 class WallClock:
@@ -36,6 +62,9 @@ class WallClock:
 
     def stopwatch_s(self) -> float:
         return time.monotonic()
+
+    def lived_s(self) -> float:
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
 
     async def sleep_until(self, at: datetime) -> None:
         await asyncio.sleep(max(0.0, (at - self.now()).total_seconds()))
@@ -64,6 +93,9 @@ class SteppedClock:
 
     def stopwatch_s(self) -> float:
         return time.monotonic()
+
+    def lived_s(self) -> float:
+        return self._now.timestamp()
 
     async def sleep_until(self, at: datetime) -> None:
         await asyncio.sleep(0)  # let background work that was just started register itself

@@ -57,8 +57,8 @@ class Forecasts:
         """Start fetching if it is time. Never waits."""
         if self._task is not None and not self._task.done():
             return
-        if self._next_at is not None and at < self._next_at:
-            return
+        if self._next_at is not None and self._next_at - self._every <= at < self._next_at:
+            return  # a clock that was set back does not stop the asking
         self._next_at = at + self._every
         self._task = tasks.create_task(self._fetch(at), name="forecasts")
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,11 +11,11 @@ from pydantic import TypeAdapter
 
 from controller.act import Actuator, let_go
 from controller.actuation import DIRECT, LIMITS
-from controller.clock import Clock
+from controller.clock import Clock, ClockWatch
 from controller.estimate import Belief
 from controller.experience import EXPERIENCE, Experience
 from controller.forecasts import KNOWN, Forecasts, Known
-from controller.guard import Memory, remember
+from controller.guard import Memory, Refused, remember
 from controller.hot_water_steering import TankNow
 from controller.planner import PLAN, REQUEST, News, Planning
 from controller.recorder import Recorder
@@ -34,6 +34,8 @@ log = logging.getLogger(__name__)
 BELIEF_EVERY = timedelta(minutes=15)
 """How often the belief is saved: losing a quarter of an hour of it costs nothing."""
 
+CLOCK_IN_DOUBT = "the clock is not synchronised yet: observing only"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
@@ -49,6 +51,8 @@ class Parts:
     clock: Clock
     stale_s: Mapping[Signal, float]
     config_hash: str  # names the settings among the records
+    advanced: Callable[[], None] = lambda: None  # told of every finished cycle
+    clock_is_right: Callable[[], bool] = lambda: True  # until then nothing is written
 
 
 class Loop:
@@ -58,6 +62,7 @@ class Loop:
         self._p = parts
         self._wishes = forget_past(parts.store.wishes(), parts.clock.now())
         self._before: StepRecord | None = None
+        self._clock_watch = ClockWatch(parts.clock)
         self._kept: dict[str, tuple[object, str]] = {}
         self._saved_at: datetime | None = None
         self._experience = parts.store.value("experience", EXPERIENCE) or Experience()
@@ -74,6 +79,8 @@ class Loop:
                 await self._p.actuator.hand_back(next_at)
             async with asyncio.TaskGroup() as tasks:
                 while not stop.is_set() and (until is None or next_at < until):
+                    if (started_at := clock.now()) - next_at >= cycle:
+                        next_at = started_at  # the computer slept, or its clock was set ahead
                     await self.cycle(tasks)
                     now = clock.now()  # a clock that jumps back must not stop the cycles
                     next_at = min(max(next_at + cycle, now), now + cycle)
@@ -86,6 +93,7 @@ class Loop:
 
     async def cycle(self, tasks: asyncio.TaskGroup) -> StepRecord:
         """One pass through all stages; every decision in it sees the same snapshot."""
+        self._begin_anew_if_the_clock_was_set()
         p, before, at = self._p, self._before, self._p.clock.now()
 
         snapshot = await sense(
@@ -119,8 +127,9 @@ class Loop:
         verdict = p.stages.guard(
             wanted, snapshot=snapshot, belief=belief, memory=memory, target=wish
         )
+        may_act = verdict if p.clock_is_right() else Refused((CLOCK_IN_DOUBT,))
         async with self._hands:
-            outcome = await p.actuator.apply(verdict, at)
+            outcome = await p.actuator.apply(may_act, at)
 
         record = StepRecord(
             continues=before is not None,
@@ -147,7 +156,19 @@ class Loop:
         p.recorder.append(record)
         self._before = record
         self._save_belief(record)
+        p.advanced()
         return record
+
+    def _begin_anew_if_the_clock_was_set(self) -> None:
+        """Durations over the step mean nothing: go on as after a start, hold times included."""
+        step_s = self._clock_watch.set_by_s()
+        if step_s == 0.0:
+            return
+        log.warning("the clock was set by %+.0f s: beginning anew", step_s)
+        if self._before is not None:
+            self._p.store.save_belief(self._before.belief)
+        self._before, self._saved_at = None, None
+        self._hurry()
 
     def _plan(
         self, snapshot: Snapshot, belief: Belief, memory: Memory, tasks: asyncio.TaskGroup

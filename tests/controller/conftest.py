@@ -133,7 +133,11 @@ class House:
         self.on_advance: Callable[[datetime], None] | None = None
         for name, value in HEALTHY.items():
             self.put(name, value)
-        self.outside = Outside(
+        self.outside = self.outside_of_now()
+
+    def outside_of_now(self) -> Outside:
+        """The pump alone, by the house's present clock."""
+        return Outside(
             pump=self.pump(), devices=[self.pump()], prices=None, weather=None, background=[]
         )
 
@@ -146,11 +150,11 @@ class House:
         """Let a point of the pump hold a value."""
         self.bank.put(name, encode(self.profile.points[name], value))
 
-    def loop(self) -> Loop:
-        """The controller, as after a start."""
+    def loop(self, **watched: Any) -> Loop:
+        """The controller, as after a start; `watched`: what `assemble` may be told besides."""
         return assemble(
             self.config, self.outside, clock=self.clock, planner=self.planner,
-            store=self.store, recorder=self.recorder,
+            store=self.store, recorder=self.recorder, **watched,
         )  # fmt: skip
 
     def close(self) -> None:
