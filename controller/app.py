@@ -16,6 +16,8 @@ from controller.clock import Clock
 from controller.config import HouseConfig
 from controller.connect import Outside, connect
 from controller.forecasts import Forecasts
+from controller.learned import KEY as LEARNED
+from controller.learned import LESSONS, Lessons
 from controller.liveness import Supervisor
 from controller.loop import Loop, Parts
 from controller.model import house_model
@@ -84,7 +86,7 @@ def assemble(
                 config,
                 house_model(config),
                 machine(config, knob, tank_knob(config, outside.pump.knobs)),
-            ),
+            ).taught(store.value(LEARNED, LESSONS) or Lessons()),
             devices=outside.devices,
             actuator=Actuator(outside.pump, store, may_write=granted),
             forecasts=Forecasts(

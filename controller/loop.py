@@ -17,6 +17,8 @@ from controller.experience import EXPERIENCE, Experience
 from controller.forecasts import KNOWN, Forecasts, Known
 from controller.guard import Memory, Refused, remember
 from controller.hot_water_steering import TankNow
+from controller.learned import KEY as LEARNED
+from controller.learned import LEARNED_BUILDING, LESSONS
 from controller.planner import PLAN, REQUEST, News, Planning
 from controller.recorder import Recorder
 from controller.records import StepRecord
@@ -27,6 +29,7 @@ from controller.stages import Stages, previous_of, running_s, settings_of
 from controller.store import Store
 from controller.wishes import Target, Wishes, forget_past, notice_thermostat, target
 from drivers.api import Device, Signal
+from mpc.building import Building
 from mpc.plan import NotSolved, Plan, PlanRequest, Solved
 
 log = logging.getLogger(__name__)
@@ -151,6 +154,7 @@ class Loop:
             plan_time_ms=None if news is None else round(news.took_ms, 1),
             not_solved=news is not None and isinstance(news.result, NotSolved),
             config_hash=p.config_hash,
+            learned_hash=self._learned_hash(at),
             tank=tank,
         )
         p.recorder.append(record)
@@ -240,15 +244,16 @@ class Loop:
         sensor_c = None if tank is None else tank.sensor_c(at)
         if knob is None or tank is None or tank.now is None or sensor_c is None:
             return None
-        actuator = self._p.actuator
+        actuator, config = self._p.actuator, self._p.stages.config
         return TankNow(
             sensor_c=sensor_c,
             mean_c=tank.now.mean_c,
             current=await actuator.current(knob.capability),
             writes_left=actuator.writes_left(knob.capability, at),
+            short=runs_short(tank, at=at, section=config.hot_water, zone=config.zone),
         )
 
-    def _keep(self, kind: str, value: Plan | Known | PlanRequest, at: datetime) -> str:
+    def _keep(self, kind: str, value: Plan | Known | PlanRequest | Building, at: datetime) -> str:
         """Record a large value once; the hash names it."""
         kept = self._kept.get(kind)
         if kept is not None and kept[0] is value:
@@ -262,6 +267,22 @@ class Loop:
             self._p.store.save_belief(record.belief)
             self._p.store.save_value("experience", EXPERIENCE, self._experience)
             self._saved_at = record.at
+            self._take_up_learned()
+
+    def _learned_hash(self, at: datetime) -> str | None:
+        """Names the learned building that this cycle works with."""
+        lesson = self._p.stages.lesson
+        return None if lesson is None else self._keep("building", lesson.building, at)
+
+    def _take_up_learned(self) -> None:
+        """A house learned or rolled back meanwhile holds from the next cycle on."""
+        lessons = self._p.store.value(LEARNED, LESSONS)
+        stages = self._p.stages if lessons is None else self._p.stages.taught(lessons)
+        if stages is not self._p.stages:
+            version = "day one" if stages.lesson is None else f"version {stages.lesson.version}"
+            log.info("the house model is now that of %s", version)
+            self._p = replace(self._p, stages=stages)
+            self._hurry()
 
     async def _settle(self) -> None:
         if self._p.planning is not None:
@@ -299,7 +320,12 @@ class Loop:
         self._p.actuator.take_up_again()
 
 
-CODECS: Mapping[str, TypeAdapter[Any]] = {"plan": PLAN, "request": REQUEST, "forecast": KNOWN}
+CODECS: Mapping[str, TypeAdapter[Any]] = {
+    "plan": PLAN,
+    "request": REQUEST,
+    "forecast": KNOWN,
+    "building": LEARNED_BUILDING,
+}
 
 
 async def _sleep_or_stop(clock: Clock, at: datetime, stop: asyncio.Event) -> None:

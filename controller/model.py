@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from controller.config import HouseConfig
 from controller.config_pump import CopRuleName, PumpFigures
 from controller.house_prior import day_one
@@ -12,6 +14,7 @@ from mpc.building import (
     Emitter,
     EmitterKind,
     emitter_for,
+    steady_state,
     with_radiators,
 )
 from mpc.cop_rules import CopRule, Vintage, rule_map
@@ -26,6 +29,9 @@ from mpc.heat_pump_maps import (
 )
 from mpc.plan import BackupHeater
 from mpc.tariff import Tariff
+
+LEAST_EXCESS_K = 0.5
+"""Water is at least so much warmer than the floor it heats, at the design point."""
 
 TYPICAL_HEAT_W = 8000.0
 """Rated heat assumed when the owner names neither data sheet nor rating (one-family house)."""
@@ -49,8 +55,12 @@ class HouseModel:
     circulation_w: float = 0.0
 
 
-def house_model(config: HouseConfig) -> HouseModel:
-    """Typical for the owner's words, corrected by a bill; explicit parameters replace both."""
+def house_model(config: HouseConfig, learned: Building | None = None) -> HouseModel:
+    """Typical for the owner's words, corrected by a bill; explicit parameters replace both.
+
+    A learned building takes the place of all that. The emitters stay as they were on day one: what
+    they really give is learned while running, and must not jump with a new building.
+    """
     house, heater = config.house, config.heat_pump.heater
     kind = EmitterKind(house.emitter)
     building = day_one(config).building
@@ -60,14 +70,34 @@ def house_model(config: HouseConfig) -> HouseModel:
         design_flow_c=house.design_flow_c,
         design_outdoor_c=house.design_outdoor_c,
     )
+    if learned is not None:
+        building = learned
+        emitter = replace(emitter, design_floor_c=_design_floor_c(emitter, learned, config))
+    elif kind is EmitterKind.RADIATOR:
+        building = with_radiators(building, emitter)
     return HouseModel(
-        building=with_radiators(building, emitter) if kind is EmitterKind.RADIATOR else building,
+        building=building,
         emitter=emitter,
         heat_pump=heat_pump_map(config),
         tariff=tariff_of(config.tariff, house.timezone),
         heater=None if heater is None else BackupHeater(**heater.model_dump()),
         circulation_w=config.heat_pump.circulation_w,
     )
+
+
+def _design_floor_c(emitter: Emitter, learned: Building, config: HouseConfig) -> float | None:
+    """How warm a learned floor is while it gives the design heat; None without such a state.
+
+    Never so warm that the water of the design flow could not give it that heat.
+    """
+    if emitter.kind is not EmitterKind.FLOOR or learned.floor_kwh_per_k is None:
+        return None
+    rest = steady_state(
+        learned, room_c=emitter.design_room_c, outdoor_c=config.house.design_outdoor_c
+    )
+    per_w = (float(rest.state_c[2, 0]) - emitter.design_room_c) / float(np.sum(rest.heat_w))
+    warm_c = emitter.design_room_c + emitter.design_heat_w * per_w
+    return min(warm_c, emitter.design_flow_c - emitter.design_spread_k / 2.0 - LEAST_EXCESS_K)
 
 
 def heat_pump_map(config: HouseConfig) -> HeatPumpMap:

@@ -52,6 +52,7 @@ class StepRecord:
     plan_time_ms: float | None  # of a plan that arrived in this cycle
     not_solved: bool  # a plan failed in this cycle
     config_hash: str | None = None  # of the settings the run was made with
+    learned_hash: str | None = None  # of the learned building in force; None: as on day one
     writes_left: float | None = None  # of the heat knob, this week; None: no limit
     tank: TankNow | None = None  # None: not ours, or not known
 
@@ -95,6 +96,7 @@ def to_json(record: StepRecord) -> str:
         "plan_ms": record.plan_time_ms,
         "not_solved": record.not_solved,
         "config": record.config_hash,
+        **({} if record.learned_hash is None else {"learned": record.learned_hash}),
         **({} if record.tank is None else {"tank": _tank_out(record.tank)}),
     }  # fmt: skip
     return json.dumps(body, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
@@ -136,6 +138,7 @@ def _record_in(body: Mapping[str, Any]) -> StepRecord:
         plan_time_ms=body["plan_ms"],
         not_solved=body["not_solved"],
         config_hash=body["config"],
+        learned_hash=body.get("learned"),
         tank=_tank_in(body.get("tank")),
     )
 

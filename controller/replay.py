@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from controller.config import HouseConfig
 from controller.guard import Memory, remember
+from controller.learned import LEARNED_BUILDING
 from controller.model import house_model
 from controller.planner import PLAN, REQUEST, solve_request
 from controller.recorder import Records
@@ -18,6 +19,7 @@ from controller.records import StepRecord
 from controller.stages import Stages, previous_of, settings_of
 from controller.step import machine
 from drivers.api import Knob
+from mpc.building import Building
 from mpc.plan import Plan, Solved
 
 TOLERANCE = 1e-9
@@ -70,10 +72,10 @@ def replay(
     plan: Plan | None = None
     before: StepRecord | None = None
     for record in records.records():
-        if stages is None or before is None or record.config_hash != before.config_hash:
+        if stages is None or before is None or _made_otherwise(before, record):
             config = _settings(records, record)
             knobs = machine(config, knob_of(config), tank_knob_of(config))
-            stages = Stages(config, house_model(config), knobs)
+            stages = Stages(config, house_model(config, _learned(records, record)), knobs)
         if before is None or record.plan_hash != before.plan_hash:
             plan = _plan(records, record.plan_hash)
         yield _step(stages, before if record.continues else None, record, plan)
@@ -84,6 +86,21 @@ def _settings(records: Records, record: StepRecord) -> HouseConfig:
     if record.config_hash is None:
         raise ReplayError(f"the record of {record.at} does not name its settings")
     return _config(_kept(records, "settings", record.config_hash))
+
+
+def _made_otherwise(before: StepRecord, record: StepRecord) -> bool:
+    """Whether settings or house model changed between two cycles."""
+    return (before.config_hash, before.learned_hash) != (record.config_hash, record.learned_hash)
+
+
+def _learned(records: Records, record: StepRecord) -> Building | None:
+    """The learned building a cycle worked with; None: that of day one."""
+    if record.learned_hash is None:
+        return None
+    try:
+        return LEARNED_BUILDING.validate_json(_kept(records, "building", record.learned_hash))
+    except ValidationError as error:
+        raise ReplayError(f"building {record.learned_hash} cannot be read: {error}") from error
 
 
 def _plan(records: Records, name: str | None) -> Plan | None:

@@ -1,17 +1,19 @@
 """The pure stages of a cycle for one house; the loop calls them, replay calls them again. Pure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from controller.config import HouseConfig
 from controller.estimate import Belief, believe, first_belief
 from controller.guard import Memory, Refused, Settings, Verdict, Wanted, judge
 from controller.hot_water_steering import TankNow, hot_water_settings, with_hot_water
-from controller.model import HouseModel
+from controller.learned import Lesson, Lessons
+from controller.model import HouseModel, house_model
 from controller.records import StepRecord
 from controller.snapshot import Snapshot
 from controller.step import Machine, decide, limits
 from controller.wishes import Target
 from drivers.api import Capability
+from mpc.building import capacities_kwh_per_k
 from mpc.plan import Plan
 
 
@@ -36,6 +38,20 @@ class Stages:
     config: HouseConfig
     model: HouseModel
     machine: Machine
+    lesson: Lesson | None = None  # whose building the model is; None: that of day one
+
+    def taught(self, lessons: Lessons) -> "Stages":
+        """With the house model of the lesson in force; the same stages where nothing changed."""
+        lesson = lessons.in_force(self.config)
+        if lesson == self.lesson:
+            return self
+        learned = None if lesson is None else lesson.building
+        return replace(self, model=house_model(self.config, learned), lesson=lesson)
+
+    @property
+    def states(self) -> int:
+        """Number of temperatures of the house model."""
+        return len(capacities_kwh_per_k(self.model.building))
 
     def estimate(
         self,
@@ -51,6 +67,8 @@ class Stages:
         """What is believed of the house now."""
         if previous is None:
             return first_belief(snapshot, self.model, restored)
+        if len(previous.belief.estimate.state_c) != self.states:
+            return first_belief(snapshot, self.model, previous.belief)  # another house was learned
         return believe(
             previous.belief,
             before=previous.snapshot,

@@ -1,0 +1,240 @@
+"""From records to quarter hours, and whether a newly learned house is adopted."""
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pytest
+
+from controller import learn as module
+from controller.config import HouseConfig
+from controller.learn import Study, day_ahead_rmse_k, learn
+from controller.learn_data import house_data
+from controller.learned import Lessons
+from controller.model import HouseModel, house_model
+from controller.records import StepRecord
+from controller.snapshot import Missing, Reading, Snapshot
+from drivers.api import OperatingState, Signal
+from mpc.house_data import HouseData
+from mpc.identify_model import Identified, Order, Prediction, Prior
+
+NOW = datetime.fromisoformat("2026-01-15T12:00:00+00:00")
+
+
+@pytest.fixture
+async def record(make_house: Callable[..., Any]) -> StepRecord:
+    """A record of the real loop, whose signals the tests replace."""
+    import asyncio
+
+    house = make_house(mode="observe")
+    async with asyncio.TaskGroup() as tasks:
+        found: StepRecord = await house.loop().cycle(tasks)
+    return found
+
+
+def looks(
+    record: StepRecord, minutes: list[float], values: Callable[[float], dict[Signal, float]]
+) -> list[StepRecord]:
+    """Records at these minutes after noon with these signals."""
+    made = []
+    for minute in minutes:
+        at = NOW + timedelta(minutes=minute)
+        signals = {s: Reading(v, at) for s, v in values(minute).items()}
+        made.append(replace(record, snapshot=Snapshot(at, signals), ghi_w_per_m2=50.0))
+    return made
+
+
+def test_a_quarter_hour_is_the_mean_of_its_looks(record: StepRecord, config: HouseConfig) -> None:
+    def signals(minute: float) -> dict[Signal, float]:
+        heat_w = 3000.0 if minute < 5.0 else 0.0
+        return {Signal.HEAT_W: heat_w, Signal.ROOM_C: 20.0 + minute / 60.0, Signal.OUTDOOR_C: 4.0}
+
+    data = house_data(
+        looks(record, [float(m) for m in range(31)], signals), house_model(config)
+    )  # fmt: skip
+    assert len(data) == 2
+    assert data.starts_at == NOW
+    assert data.heat_w.tolist() == pytest.approx([1000.0, 0.0])
+    assert data.room_c.tolist() == pytest.approx([20.0, 20.25])
+    assert data.outdoor_c.tolist() == pytest.approx([4.0, 4.0])
+    assert data.ghi_w_per_m2.tolist() == pytest.approx([50.0, 50.0])
+
+
+def test_looks_between_the_quarters_tell_the_room_at_their_start(
+    record: StepRecord, config: HouseConfig
+) -> None:
+    def signals(minute: float) -> dict[Signal, float]:
+        return {Signal.HEAT_W: 0.0, Signal.ROOM_C: 20.0 + minute / 10.0, Signal.OUTDOOR_C: 0.0}
+
+    data = house_data(looks(record, [-4.0, 6.0, 16.0, 26.0, 36.0], signals), house_model(config))
+    assert data.room_c.tolist() == pytest.approx([20.0, 21.5])
+
+
+def test_what_happened_in_a_gap_is_not_known(record: StepRecord, config: HouseConfig) -> None:
+    minutes = [*map(float, range(16)), *(60.0 + m for m in range(16))]
+    steady = {Signal.HEAT_W: 500.0, Signal.ROOM_C: 20.0, Signal.OUTDOOR_C: 4.0}
+    data = house_data(looks(record, minutes, lambda _: steady), house_model(config))
+    assert np.isfinite(data.heat_w).tolist() == [True, False, False, False, True]
+    assert np.isfinite(data.room_c).tolist() == [True, True, False, False, True]
+
+
+def test_hot_water_heats_no_room(record: StepRecord, config: HouseConfig) -> None:
+    busy = {
+        Signal.HEAT_W: 5000.0,
+        Signal.OPERATING_STATE: float(OperatingState.DHW),
+        Signal.ROOM_C: 20.0,
+        Signal.OUTDOOR_C: 4.0,
+    }
+    data = house_data(
+        looks(record, [float(m) for m in range(16)], lambda _: busy), house_model(config)
+    )  # fmt: skip
+    assert data.heat_w.tolist() == [0.0]
+
+
+def test_a_missing_room_is_not_known_rather_than_zero(
+    record: StepRecord, config: HouseConfig
+) -> None:
+    made = looks(record, [0.0, 15.0, 30.0], lambda _: {Signal.HEAT_W: 0.0, Signal.OUTDOOR_C: 1.0})
+    gone = {Signal.ROOM_C: Missing("lost", NOW)}
+    made = [
+        replace(r, snapshot=Snapshot(r.at, {**r.snapshot.signals, **gone})) for r in made
+    ]  # fmt: skip
+    assert np.isnan(house_data(made, house_model(config)).room_c).all()
+
+
+@pytest.mark.parametrize("minutes", [[], [0.0], [1.0, 2.0]], ids=["none", "one", "too-short"])
+def test_too_few_records_are_refused_in_words(
+    record: StepRecord, config: HouseConfig, minutes: list[float]
+) -> None:
+    with pytest.raises(ValueError, match="records"):
+        house_data(looks(record, minutes, lambda _: {}), house_model(config))
+
+
+# ---- adopting ------------------------------------------------------------------------------------
+
+
+def days_of(days: float) -> HouseData:
+    count = round(days * 96)
+    return HouseData(
+        starts_at=NOW,
+        step_s=900.0,
+        room_c=np.full(count, 20.0),
+        heat_w=np.full(count, 3000.0),
+        outdoor_c=np.full(count, 4.0),
+        ghi_w_per_m2=np.zeros(count),
+    )
+
+
+def identified(prior: Prior, *, accepted: bool = True, bias_k: float = 0.1) -> Identified:
+    """A result whose predictions will be off by `bias_k` (kept where the pattern would be)."""
+    noise: Any = None  # no filter runs here
+    return Identified(
+        building=replace(prior.building, solar_aperture_m2=3.0),
+        order=Order.EMITTER,
+        names=("mass_outdoor_w_per_k",),
+        log_covariance=np.array([[0.01]]),
+        noise=noise,
+        pattern_w=(bias_k,),
+        candidates=(),
+        residuals=None,
+        directions=(),
+        findings=(),
+        events=(),
+        accepted=accepted,
+        reasons=() if accepted else ("the room sensor is frozen",),
+    )
+
+
+def biased_run(found: Identified, data: HouseData, start: int, hours: float) -> Prediction:
+    steps = round(hours * 3600.0 / data.step_s)
+    assert found.pattern_w is not None
+    room_c = data.room_c[start + 1 : start + 1 + steps] + found.pattern_w[0]
+    return Prediction(
+        from_at=data.at(start), step_s=data.step_s, room_c=room_c, low_c=room_c - 0.2,
+        high_c=room_c + 0.2, std_k=np.full(steps, 0.15), disturbance_w=0.0,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def night(config: HouseConfig, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Study]:
+    """One night of learning with a fit of this quality; the model in force is off by 0.4 K."""
+    monkeypatch.setattr(module, "free_run", biased_run)
+    monkeypatch.setattr(module, "unlearned", lambda prior: identified(prior, bias_k=0.4))
+    model: HouseModel = house_model(config)
+
+    def run(data: HouseData, lessons: Lessons | None = None, **quality: Any) -> Study:
+        return learn(
+            data,
+            config=config,
+            model=model,
+            lessons=lessons or Lessons(),
+            at=NOW,
+            fit=lambda _, prior: identified(prior, **quality),
+        )
+
+    return run
+
+
+def test_a_house_that_predicts_better_is_adopted(night: Callable[..., Study]) -> None:
+    study = night(days_of(10.0), bias_k=0.2)
+    assert study.adopted
+    assert study.error_k == pytest.approx(0.2)
+    assert study.error_before_k == pytest.approx(0.4)
+    (lesson,) = study.lessons.adopted
+    assert lesson.building.solar_aperture_m2 == 3.0
+    assert lesson.log_std == {"mass_outdoor_w_per_k": pytest.approx(0.1)}
+
+
+def test_a_house_that_predicts_no_better_changes_nothing(night: Callable[..., Study]) -> None:
+    study = night(days_of(10.0), bias_k=0.398)
+    assert not study.adopted
+    assert study.lessons == Lessons()
+    assert "predicts no better: 0.40 K against 0.40 K" in study.reasons[0]
+
+
+def test_a_fit_that_was_not_accepted_is_never_adopted(night: Callable[..., Study]) -> None:
+    study = night(days_of(10.0), bias_k=0.01, accepted=False)
+    assert not study.adopted
+    assert study.reasons == ("the room sensor is frozen",)
+
+
+def test_after_a_rollback_nothing_new_is_adopted(night: Callable[..., Study]) -> None:
+    paused = Lessons(paused=True)
+    study = night(days_of(10.0), lessons=paused, bias_k=0.1)
+    assert not study.adopted
+    assert study.lessons == paused
+
+
+def test_days_that_cannot_be_tested_adopt_nothing(night: Callable[..., Study]) -> None:
+    data = days_of(10.0)
+    heat_w = data.heat_w.copy()
+    heat_w[8 * 96 :: 12] = np.nan
+    study = night(replace(data, heat_w=heat_w), bias_k=0.1)
+    assert math.isnan(study.error_k)
+    assert not study.adopted
+
+
+def test_less_than_a_week_teaches_nothing(night: Callable[..., Study]) -> None:
+    with pytest.raises(ValueError, match="learning needs 7"):
+        night(days_of(6.9))
+
+
+@pytest.mark.parametrize(("days", "held"), [(7.0, 2.0), (20.0, 4.0), (60.0, 5.0)])
+def test_the_last_days_are_kept_for_the_test(
+    night: Callable[..., Study], days: float, held: float
+) -> None:
+    study = night(days_of(days))
+    assert (len(study.data) - study.held_out) / 96 == held
+
+
+def test_the_error_counts_all_leads_of_all_runs(
+    monkeypatch: pytest.MonkeyPatch, config: HouseConfig
+) -> None:
+    monkeypatch.setattr(module, "free_run", biased_run)
+    found = identified(Prior(building=house_model(config).building), bias_k=0.25)
+    data = days_of(9.0)
+    assert day_ahead_rmse_k(found, data, 7 * 96) == pytest.approx(0.25)
+    assert math.isnan(day_ahead_rmse_k(found, data, 9 * 96 - 10))
