@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum, StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 Now = Callable[[], datetime]
 """The current instant (aware, UTC); drivers stamp what they receive with it."""
@@ -188,6 +188,8 @@ class PriceSeries:
     per_kwh: Sequence[float | None]
     currency: str
     source: str
+    preliminary: bool = False  # the service says that it may still change them
+    remark: str = ""  # why it is not from where it was wanted, for the records
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,6 +208,15 @@ class PriceSource(Protocol):
     """Day-ahead prices. Raises `DriverError` when there is no answer."""
 
     async def fetch(self, now: datetime) -> PriceSeries: ...
+
+
+@runtime_checkable
+class ResumingPrices(Protocol):
+    """A price source that need not ask again for what an earlier run had learned."""
+
+    def resume(self, held: PriceSeries) -> None:
+        """Take up the last good answer; one of another source or currency is ignored."""
+        ...
 
 
 class WeatherSource(Protocol):

@@ -212,10 +212,10 @@ class WebLink:
 
     async def ask(self, request: HttpRequest, at: datetime) -> HttpAnswer:
         """Ask once. Raises a `DriverError`."""
-        place = request.place
+        place, trust = request.place, _trust()
         try:
             async with asyncio.timeout(self._timeout_s):
-                return settled(await self._asked(request, at))
+                return settled(await self._asked(request, at, trust))
         except httpx.InvalidURL as error:
             raise ConfigurationError(f"{place} is not a web address") from error
         except (TimeoutError, httpx.TimeoutException) as error:
@@ -226,11 +226,11 @@ class WebLink:
             why = str(error) or type(error).__name__
             raise LinkLostError(f"{place} cannot be reached: {why}") from error
 
-    async def _asked(self, request: HttpRequest, at: datetime) -> HttpAnswer:
+    async def _asked(self, request: HttpRequest, at: datetime, trust: ssl.SSLContext) -> HttpAnswer:
         client = httpx.AsyncClient(
             transport=self._transport,
             timeout=self._timeout_s,
-            verify=_trust(),
+            verify=trust,
             headers={"User-Agent": USER_AGENT},
         )
         async with (
