@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import resources
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 
@@ -56,7 +57,7 @@ def measured_houses() -> tuple[list[MeasuredHouse], list[str]]:
         try:
             houses.append(load())
         except FileNotFoundError as error:
-            absent.append(str(error.filename))
+            absent.append(Path(error.filename).stem)
     return houses, absent
 
 
@@ -95,7 +96,7 @@ def remarks() -> list[Remark]:
     try:
         found.append(_nibe())
     except FileNotFoundError as error:
-        found.append(Remark("NIBE F730", "the file", f"{error.filename} is not there"))
+        found.append(Remark("NIBE F730", "the file", f"{Path(error.filename).name} is not there"))
     return found
 
 

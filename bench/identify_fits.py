@@ -1,0 +1,145 @@
+"""One house of the identification benchmark: the fit, and what it is worth on held-out days."""
+
+import time
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from bench.identify_bad import spoiled
+from bench.identify_houses import TRAINED_DAYS, DrawnHouse, drawn_house, loss_w_per_k
+from bench.identify_measured import MeasuredHouse
+from bench.identify_records import recorded
+from bench.identify_score import day_ahead_bias_k, scores
+from bench.spec import Address, RunSpec, house_config
+from bench.zones import load_zone
+from controller.learn import day_one_prior
+from mpc.building import total_loss_w_per_k
+from mpc.house_data import HouseData
+from mpc.identify import identify
+from mpc.identify_model import Identified, Prior
+
+SPOILED_HOUSES = 6  # one of each of the simulator's, with every fault
+MEASURED_EVERY_H = 1
+SETTLED_DAYS = 3  # of the unknown heat, before its days count
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaultFound:
+    """What a fit said of one spoiled record."""
+
+    fault: str
+    words: str
+    named: bool
+    findings: list[str]
+    adopted: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FitFound:
+    """One house: the fit, and what it predicts on held-out days."""
+
+    name: str
+    kind: str
+    words: str
+    order: str
+    accepted: bool
+    reasons: list[str]
+    fit_cpu_s: float
+    scores: dict[str, Any] | None  # of `Scores`; None where nothing can be predicted
+    loss_ratio: float | None = None  # learned over true heat loss
+    unknown_w: float = 0.0
+    unknown_bias_k: float | None = None
+    faults: list[dict[str, Any]] = field(default_factory=list)
+
+
+def prior_of(drawn: DrawnHouse) -> Prior:
+    """What heatherd believes on the first day, from what the owner of this house knows."""
+    spec = RunSpec(
+        house=drawn.house.name,
+        zone=drawn.zone,
+        start_at=drawn.start_at,
+        days=1.0,
+        seed=drawn.seed,
+        strategy="heating-curve",
+    )
+    return day_one_prior(
+        house_config(
+            spec, drawn.house, load_zone(drawn.zone), address=Address(), directory=Path("unused")
+        )
+    )
+
+
+def simulated(number: int, seed: int, folder: Path) -> FitFound:
+    """One drawn house, in a worker process."""
+    drawn, known = drawn_house(number, seed), recorded(number, seed, folder)
+    prior = prior_of(drawn)
+    split = TRAINED_DAYS * known.data.steps_per_day
+    trained = known.data.part(0, split)
+    found, cpu_s = _timed_fit(trained, prior)
+    bias_k = None
+    if known.disturbed is not None:
+        settled = split + SETTLED_DAYS * known.data.steps_per_day
+        bias_k = day_ahead_bias_k(found, known.disturbed, settled)
+    return replace(
+        _fit_found(
+            found,
+            name=f"{number}",
+            kind=drawn.kind,
+            words=drawn.house.name,
+            cpu_s=cpu_s,
+        ),
+        scores=asdict(scores(found, known.data, split)),
+        loss_ratio=total_loss_w_per_k(found.building) / loss_w_per_k(drawn.house.truth.building),
+        unknown_w=known.unknown_w,
+        unknown_bias_k=bias_k,
+        faults=_faults(trained, prior) if number < SPOILED_HOUSES else [],
+    )
+
+
+def of_record(house: MeasuredHouse) -> FitFound:
+    """One measured house or emulated run."""
+    trained = house.data.part(0, house.split)
+    found, cpu_s = _timed_fit(trained, house.prior)
+    kind = "measured" if house.measured else "other"
+    result = _fit_found(found, name=house.name, kind=kind, words=house.words, cpu_s=cpu_s)
+    try:
+        scored = scores(found, house.data, house.split, every_h=MEASURED_EVERY_H)
+    except ValueError:  # too short to predict a day
+        return result
+    return replace(result, scores=asdict(scored))
+
+
+def _timed_fit(data: HouseData, prior: Prior) -> tuple[Identified, float]:
+    began_s = time.process_time()
+    found = identify(data, prior)
+    return found, time.process_time() - began_s
+
+
+def _fit_found(found: Identified, *, name: str, kind: str, words: str, cpu_s: float) -> FitFound:
+    return FitFound(
+        name=name,
+        kind=kind,
+        words=words,
+        order=str(found.order),
+        accepted=found.accepted,
+        reasons=list(found.reasons),
+        fit_cpu_s=cpu_s,
+        scores=None,
+    )
+
+
+def _faults(data: HouseData, prior: Prior) -> list[dict[str, Any]]:
+    said = []
+    for name, (fault, bad) in spoiled(data).items():
+        found = identify(bad, prior)
+        names = {finding.name for finding in found.findings if finding.spoils}
+        said.append(
+            FaultFound(
+                fault=name,
+                words=fault.words,
+                named=bool(names & fault.names),
+                findings=sorted(names),
+                adopted=found.accepted,
+            )
+        )
+    return [asdict(one) for one in said]
