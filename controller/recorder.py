@@ -1,8 +1,9 @@
 """The local store: one row per cycle; forecasts, plans, settings once by content hash.
 
-SQLite in WAL mode: a killed process loses no finished record. A full or failing disk never stops
-control: what could not be written waits in memory, newest kept, until the disk is back. A file
-that is no database any more is set aside, and a new one begun.
+SQLite in WAL mode: a killed process loses no finished record, a power cut those of the last five
+minutes, which spares an SD card. A full, failing or missing disk never stops control: what could
+not be written waits in memory, newest kept, until the disk is back. A file that is no whole
+database any more is set aside, and a new one begun.
 """
 
 import logging
@@ -10,17 +11,20 @@ import sqlite3
 import zlib
 from collections import deque
 from collections.abc import Iterator
-from datetime import UTC, datetime
-from itertools import count
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from controller import disk
 from controller.records import RecordError, StepRecord, content_hash, from_json, to_json
 
 log = logging.getLogger(__name__)
 
 WAITING_MAX = 10_000
 """About a week of cycles of one minute, some 15 MB, kept in memory while the disk fails."""
+
+SYNC_EVERY = timedelta(minutes=5)
+"""How much a power cut may cost; each sync wears the card by some 100 kB."""
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS step (at TEXT PRIMARY KEY, record TEXT NOT NULL);
@@ -93,16 +97,14 @@ class Recorder(Records):
     """Appends what happened."""
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            self._db = _opened(path)
-        except sqlite3.OperationalError:
-            raise  # locked or no space: the file is whole
-        except sqlite3.DatabaseError as error:
-            log.error("%s is damaged (%s): kept as %s", path, error, _set_aside(path))
-            self._db = _opened(path)
+        self._path = path
         self._waiting: deque[tuple[str, tuple[object, ...]]] = deque(maxlen=WAITING_MAX)
         self._known: set[str] = set()
+        self._newest: dict[str, tuple[str, tuple[object, ...]]] = {}  # of each kind of text
+        self._synced_at: datetime | None = None
+        self._on_disk = False
+        self._db = disk.in_memory(_SCHEMA)
+        self._open()
 
     def close(self) -> None:
         """Write what waits, close the file."""
@@ -114,6 +116,9 @@ class Recorder(Records):
         row = (record.at.isoformat(), to_json(record))
         self._waiting.append(("INSERT OR REPLACE INTO step VALUES (?, ?)", row))
         self._flush()
+        if self._synced_at is None or abs(record.at - self._synced_at) >= SYNC_EVERY:
+            self._sync()
+            self._synced_at = record.at
 
     def keep(self, kind: str, text: str, at: datetime) -> str:
         """Keep a large text once; returns its hash."""
@@ -121,34 +126,61 @@ class Recorder(Records):
         if name not in self._known:
             self._known.add(name)
             row = (name, kind, at.isoformat(), zlib.compress(text.encode()))
-            self._waiting.append(("INSERT OR IGNORE INTO content VALUES (?, ?, ?, ?)", row))
+            self._newest[kind] = ("INSERT OR IGNORE INTO content VALUES (?, ?, ?, ?)", row)
+            self._waiting.append(self._newest[kind])
         return name
 
     def _flush(self) -> None:
+        if not self._on_disk:
+            self._open()
         try:
-            while self._waiting:
+            while self._on_disk and self._waiting:
                 self._db.execute(*self._waiting[0])
                 self._waiting.popleft()
         except sqlite3.Error as error:
+            if disk.is_damage(error) and self._begin_anew(error):
+                self._flush()
+                return
             log.error("records wait in memory (%d): %s", len(self._waiting), error)
 
+    def _open(self) -> None:
+        try:
+            try:
+                db = disk.opened(self._path, _SCHEMA, synchronous="NORMAL")
+            except sqlite3.OperationalError:
+                raise  # locked, unreachable or no space: the file is whole
+            except sqlite3.DatabaseError as error:
+                aside = disk.set_aside(self._path)
+                log.error("%s is damaged (%s): kept as %s", self._path, error, aside)
+                db = disk.opened(self._path, _SCHEMA, synchronous="NORMAL")
+        except (OSError, sqlite3.Error) as error:
+            log.error("records wait in memory (%d): %s", len(self._waiting), error)
+            return
+        self._db.close()
+        self._db, self._on_disk = db, True
 
-def _opened(path: Path) -> sqlite3.Connection:
-    db = sqlite3.connect(path, isolation_level=None)
-    try:
-        db.execute("PRAGMA journal_mode=WAL")
-        db.execute("PRAGMA synchronous=NORMAL")
-        db.executescript(_SCHEMA)
-    except sqlite3.Error:
-        db.close()
-        raise
-    return db
+    def _begin_anew(self, error: sqlite3.Error) -> bool:
+        """A new file, which knows the settings, plan and forecast that its records will name."""
+        self._db.close()
+        self._db, self._on_disk = disk.in_memory(_SCHEMA), False
+        try:
+            log.error(
+                "%s is damaged (%s): kept as %s", self._path, error, disk.set_aside(self._path)
+            )
+        except OSError as refused:
+            log.error("the damaged %s cannot be set aside: %s", self._path, refused)
+            return False
+        self._open()
+        self._waiting.extendleft(self._newest.values())
+        return self._on_disk
 
-
-def _set_aside(path: Path) -> Path:
-    """Out of the way, under a name that is free."""
-    names = (path.with_name(f"{path.name}.{number}.corrupt") for number in count(1))
-    return path.rename(next(name for name in names if not name.exists()))
+    def _sync(self) -> None:
+        """Bring what was recorded from the page cache to the medium."""
+        try:
+            if self._on_disk:
+                self._db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        except sqlite3.Error as error:
+            log.error("records are not yet safe from a power cut: %s", error)
 
 
 def _text(body: bytes) -> str:

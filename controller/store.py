@@ -1,10 +1,15 @@
-"""Small durable state: leases with the owner's originals, wishes, belief. SQLite, fully synced.
+"""Small durable state: leases with the owner's originals, wishes, the wear ledger; fully synced.
 
 What is in here must survive a power cut, because a pump may hold a value of ours for ever. A lease
 that cannot be saved is an error; anything else is worth a word in the log, not the heating.
+
+What was learned of the house and fetched for it is kept beside it in a file of its own: its many
+writes, and a damage there, endanger nothing that cannot be learned again. Of the small file a copy
+is kept that changes only when the owner's settings or wishes do.
 """
 
 import logging
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +20,7 @@ from typing import TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
+from controller import disk
 from controller.estimate import Belief
 from controller.wishes import Wishes
 from drivers.api import Capability
@@ -22,12 +28,16 @@ from drivers.errors import ConfigurationError
 
 log = logging.getLogger(__name__)
 
-_SCHEMA = """
+_STATE = "CREATE TABLE IF NOT EXISTS state (key TEXT PRIMARY KEY, value TEXT NOT NULL);"
+_SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS lease (
   capability TEXT PRIMARY KEY, original REAL, written REAL NOT NULL, written_before REAL,
   opened_at TEXT NOT NULL, written_at TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS state (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+{_STATE}
 """
+
+LEARNED = frozenset({"belief", "experience", "known"})
+"""Keys of what can be learned or fetched again; kept in a file of their own."""
 
 _WISHES = TypeAdapter(Wishes)
 T = TypeVar("T")
@@ -59,19 +69,34 @@ class Store:
     """
 
     def __init__(self, path: Path) -> None:
+        self._copy = path.with_name(f"{path.name}.copy")
+        self._db = self._opened(path)
+        self._learned = _opened_learned(path.with_name("learned.db"))
+        self._uncopied = False
+
+    def _opened(self, path: Path) -> sqlite3.Connection:
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._db = sqlite3.connect(path, isolation_level=None)
-            self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.execute("PRAGMA synchronous=FULL")
-            self._db.executescript(_SCHEMA)
+            return disk.opened(path, _SCHEMA, synchronous="FULL", checked=True)
         except (OSError, sqlite3.OperationalError) as error:
-            raise StoreError(f"{path} cannot be opened: {error}") from error
+            db = disk.readable(path)
+            if db is None:
+                raise StoreError(f"{path} cannot be opened: {error}") from error
+            log.error("%s can only be read, so nothing new is written to the pump: %s", path, error)
+            return db
         except sqlite3.DatabaseError as error:
+            return self._restored(path, error)
+
+    def _restored(self, path: Path, error: sqlite3.DatabaseError) -> sqlite3.Connection:
+        """The file as its copy has it: the owner's settings are the same there."""
+        if disk.readable(self._copy) is None:
             raise ConfigurationError(
                 f"{path} is damaged ({error}); it kept the pump's own settings: "
                 "check them at the pump, then move the file away"
             ) from error
+        log.error("%s is damaged (%s): kept as %s", path, error, disk.set_aside(path))
+        shutil.copyfile(self._copy, path)
+        log.warning("%s is restored from %s", path, self._copy)
+        return disk.opened(path, _SCHEMA, synchronous="FULL", checked=True)
 
     @property
     def database(self) -> sqlite3.Connection:
@@ -79,8 +104,9 @@ class Store:
         return self._db
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the files."""
         self._db.close()
+        self._learned.close()
 
     @contextmanager
     def together(self) -> Iterator[None]:
@@ -96,6 +122,8 @@ class Store:
                 self._db.execute("RELEASE together")
         except sqlite3.Error as error:
             raise StoreError(f"this cannot be saved: {error}") from error
+        if self._uncopied:
+            self._keep_copy()
 
     def leases(self) -> dict[Capability, Lease]:
         """All open leases."""
@@ -128,6 +156,8 @@ class Store:
             self._db.execute("INSERT OR REPLACE INTO lease VALUES (?, ?, ?, ?, ?, ?)", row)
         except sqlite3.Error as error:
             raise StoreError(f"the lease cannot be saved: {error}") from error
+        if lease.original is not None:
+            self._keep_copy()
 
     def drop_lease(self, capability: Capability) -> None:
         """The knob is the owner's again. A lease too many does no harm at the next start."""
@@ -135,6 +165,7 @@ class Store:
             self._db.execute("DELETE FROM lease WHERE capability = ?", (capability.value,))
         except sqlite3.Error as error:
             log.error("the lease of %s cannot be dropped: %s", capability, error)
+        self._keep_copy()
 
     def wishes(self) -> Wishes:
         """The owner's will as last saved."""
@@ -148,6 +179,7 @@ class Store:
     def save_wishes(self, wishes: Wishes) -> None:
         """Keep the owner's will over restarts."""
         self._put("wishes", _WISHES.dump_json(wishes).decode())
+        self._keep_copy()
 
     def belief(self) -> Belief | None:
         """What was believed of the house when the service last said so."""
@@ -179,14 +211,43 @@ class Store:
         self._put(key, value)
 
     def _get(self, key: str) -> str | None:
-        row = self._db.execute("SELECT value FROM state WHERE key = ?", (key,)).fetchone()
-        return None if row is None else str(row[0])
+        for db in (self._learned, self._db) if key in LEARNED else (self._db,):
+            row = db.execute("SELECT value FROM state WHERE key = ?", (key,)).fetchone()
+            if row is not None:
+                return str(row[0])
+        return None
 
     def _put(self, key: str, value: str) -> None:
+        db = self._learned if key in LEARNED else self._db
         try:
-            self._db.execute("INSERT OR REPLACE INTO state VALUES (?, ?)", (key, value))
+            db.execute("INSERT OR REPLACE INTO state VALUES (?, ?)", (key, value))
         except sqlite3.Error as error:
             log.error("%s cannot be saved: %s", key, error)
+
+    def _keep_copy(self) -> None:
+        """Now, or with the end of what is saved together; without one, damage needs a person."""
+        self._uncopied = self._db.in_transaction
+        if self._uncopied:
+            return
+        try:
+            disk.copy(self._db, self._copy)
+        except (OSError, sqlite3.Error) as error:
+            log.error("the copy of the state cannot be renewed: %s", error)
+
+
+def _opened_learned(path: Path) -> sqlite3.Connection:
+    """What was learned; begun anew where it is damaged, in memory where there is no disk."""
+    try:
+        try:
+            return disk.opened(path, _STATE, synchronous="FULL", checked=True)
+        except sqlite3.OperationalError:
+            raise
+        except sqlite3.DatabaseError as error:
+            log.error("%s is damaged (%s): kept as %s", path, error, disk.set_aside(path))
+            return disk.opened(path, _STATE, synchronous="FULL")
+    except (OSError, sqlite3.Error) as error:
+        log.error("what is learned from now on is not kept: %s: %s", path, error)
+        return disk.readable(path) or disk.in_memory(_STATE)
 
 
 @contextmanager

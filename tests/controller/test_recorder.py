@@ -185,11 +185,39 @@ def test_a_damaged_file_is_set_aside_and_a_new_one_begun(
     assert "records.db.2.corrupt" in caplog.text
 
 
-def test_a_file_that_is_merely_locked_or_unreachable_is_not_set_aside(path: Path) -> None:
-    path.mkdir(parents=True)
-    with pytest.raises(sqlite3.OperationalError):
-        Recorder(path)
-    assert path.is_dir()
+def test_a_disk_that_is_not_there_yet_gets_the_records_when_it_comes(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path.mkdir(parents=True)  # in the way, and no damage
+    with closing(Recorder(path)) as recorder:
+        name = recorder.keep("config", "settings", AT)
+        recorder.append(record(0))
+        assert recorder.count() == 0
+        assert "records wait in memory" in caplog.text
+        path.rmdir()
+        recorder.append(record(1))
+        assert list(recorder.records()) == [record(0), record(1)]
+        assert recorder.content(name) == "settings"
+
+
+def test_damage_while_running_costs_the_old_records_only(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with closing(Recorder(path)) as recorder:
+        name = recorder.keep("config", "settings", AT)
+        for minutes in range(20):
+            recorder.append(record(minutes, "x" * 500))
+        recorder._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        size = path.stat().st_size
+        path.write_bytes(path.read_bytes()[:100] + b"\xff" * (size - 100))
+        recorder._db.execute("PRAGMA shrink_memory")
+        for minutes in range(20, 25):
+            recorder.append(record(minutes))
+        kept = [r.at for r in recorder.records()]
+        assert kept == [record(minutes).at for minutes in range(20, 25)]
+        assert recorder.content(name) == "settings"
+    assert path.with_name("records.db.1.corrupt").stat().st_size == size
+    assert "is damaged" in caplog.text
 
 
 def test_a_reader_changes_nothing_and_says_what_it_cannot_read(path: Path) -> None:

@@ -1,7 +1,10 @@
 """The small durable state: what comes back after a restart, and what a bad disk may cost."""
 
 import logging
+import os
 import sqlite3
+import tempfile
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,6 +17,7 @@ from drivers.api import Capability
 from drivers.errors import ConfigurationError
 from mpc.plan import Estimate
 
+NOBODY = 65534
 AT = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
 LEASES = (
     Lease(Capability.FLOW_SETPOINT, None, 35.1, None, AT, AT + timedelta(seconds=1)),
@@ -28,6 +32,22 @@ WISHES = Wishes(
 BELIEF = believed(
     Estimate(at=AT, state_c=(21.0, 20.5), disturbance_w=-120.5, covariance=(0.1,) * 9)
 )
+
+
+@pytest.fixture
+def ordinary_user() -> Iterator[Path]:
+    """A folder of its own, and no right to write where the file's mode says no."""
+    with tempfile.TemporaryDirectory(prefix="hd") as name:
+        folder, root = Path(name), os.geteuid() == 0
+        if root:
+            os.chown(folder, NOBODY, NOBODY)
+            os.seteuid(NOBODY)
+        try:
+            yield folder
+        finally:
+            if root:
+                os.seteuid(0)
+            folder.chmod(0o700)
 
 
 def test_everything_comes_back_after_a_restart(tmp_path: Path) -> None:
@@ -75,6 +95,9 @@ def test_a_disk_that_refuses_costs_a_lease_an_error_and_the_rest_a_word(
         store.save_lease(LEASES[1])
         other = sqlite3.connect(tmp_path / "state.db")
         other.executescript("ALTER TABLE lease RENAME TO l; ALTER TABLE state RENAME TO s;")
+        other.close()
+        other = sqlite3.connect(tmp_path / "learned.db")
+        other.executescript("ALTER TABLE state RENAME TO s;")
         other.close()
         with pytest.raises(StoreError, match="the lease cannot be saved: no such table"):
             store.save_lease(LEASES[0])
@@ -125,3 +148,89 @@ def test_a_disk_that_refuses_the_whole_is_an_error(tmp_path: Path) -> None:
         store.database.execute("DROP TABLE lease")
         with pytest.raises(StoreError, match="cannot be saved"), store.together():
             store.database.execute("DELETE FROM lease")
+
+
+def test_both_files_wait_for_the_medium_at_every_save(tmp_path: Path) -> None:
+    with open_store(tmp_path / "state.db") as store:
+        for database in (store.database, store._learned):
+            assert database.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
+
+
+def test_a_damaged_state_is_restored_from_its_copy_and_nothing_else_is_lost(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "state.db"
+    with open_store(path) as store:
+        store.save_wishes(WISHES)
+        store.save_belief(BELIEF)
+        with store.together():
+            store.save_text("lived", "counted with the lease")
+            store.save_lease(LEASES[1])
+    path.write_bytes(path.read_bytes()[:4096] + b"\xff" * 8192)
+    with open_store(path) as store:
+        assert store.leases() == {LEASES[1].capability: LEASES[1]}
+        assert store.wishes() == WISHES
+        assert store.text("lived") == "counted with the lease"
+        assert store.belief() == BELIEF
+    assert (tmp_path / "state.db.1.corrupt").exists()
+    assert "is restored from" in caplog.text
+
+
+def test_a_dropped_lease_does_not_come_back_with_the_copy(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    with open_store(path) as store:
+        store.save_lease(LEASES[1])
+        store.drop_lease(LEASES[1].capability)
+    path.write_bytes(b"no database " * 1000)
+    with open_store(path) as store:
+        assert store.leases() == {}
+
+
+def test_damage_to_what_was_learned_costs_only_that(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "state.db"
+    with open_store(path) as store:
+        store.save_lease(LEASES[1])
+        store.save_belief(BELIEF)
+    (tmp_path / "learned.db").write_bytes(b"no database " * 1000)
+    with open_store(path) as store:
+        assert store.belief() is None
+        assert store.leases() == {LEASES[1].capability: LEASES[1]}
+        store.save_belief(BELIEF)
+    with open_store(path) as store:
+        assert store.belief() == BELIEF
+    assert "learned.db is damaged" in caplog.text
+
+
+def test_what_an_older_version_learned_is_still_known(tmp_path: Path) -> None:
+    with open_store(tmp_path / "state.db") as store:
+        store.save_belief(BELIEF)
+        text = store.text("belief")
+        store._learned.execute("DELETE FROM state")
+        store.database.execute("INSERT INTO state VALUES ('belief', ?)", (text,))
+        assert store.belief() == BELIEF
+
+
+@pytest.mark.parametrize("cleanly", [True, False])
+def test_on_a_disk_that_became_read_only_leases_are_known_and_none_can_be_opened(
+    ordinary_user: Path, cleanly: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = ordinary_user / "state.db"
+    store = Store(path)
+    store.save_lease(LEASES[1])
+    store.save_belief(BELIEF)
+    whole = {file: file.read_bytes() for file in ordinary_user.iterdir()}
+    store.close()
+    if not cleanly:  # as a power cut leaves it: the log of writes is still there
+        for file, content in whole.items():
+            file.write_bytes(content)
+    for file in ordinary_user.iterdir():
+        file.chmod(0o444)
+    ordinary_user.chmod(0o555)
+    with open_store(path) as store:
+        assert store.leases() == {LEASES[1].capability: LEASES[1]}
+        assert store.belief() == BELIEF
+        with pytest.raises(StoreError, match="the lease cannot be saved"):
+            store.save_lease(LEASES[0])
+    assert ("can only be read" in caplog.text) is cleanly
