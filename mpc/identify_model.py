@@ -25,6 +25,8 @@ POSITIVE = (
 FRACTIONS = ("heat_to_mass_frac", "solar_to_mass_frac")
 """Parameters of `Building` between 0 and 1, learned as log odds."""
 PARAMETERS = POSITIVE + FRACTIONS
+LEADS_H = (1.0, 3.0, 6.0, 12.0, 18.0, 24.0)
+"""Hours ahead at which predictions are fitted and their bands calibrated."""
 
 
 class Order(StrEnum):
@@ -54,8 +56,8 @@ class Prior:
 class Noise:
     """What the model does not explain, as the filter and the band take it.
 
-    Ratios are standard deviations per root hour over that of a reading, `reading_std_k`; the
-    disturbance is an unexplained heat into the air: a slow part that stays and a fast part.
+    Standard deviations: of a reading, of what moves air and mass besides the model, of the
+    unexplained heat into the air, which has a slow part that stays and a fast part that passes.
     """
 
     reading_std_k: float
@@ -63,8 +65,8 @@ class Noise:
     mass_k_per_root_h: float
     slow_w_per_root_h: float
     fast_w: float
-    sun_frac: float  # of the sun's share of the prediction
-    quantile: float  # half-width of the 80 % band in standard deviations
+    sun_frac: float  # error of the sun's heat, as a share of it
+    band: tuple[float, ...]  # half-width of the 80 % band at LEADS_H over that of a normal one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,12 +74,12 @@ class Candidate:
     """One structure as tried: errors of 24 h predictions on days it was not fitted to."""
 
     order: Order
+    patterned: bool  # with a daily pattern of unexplained gains
     parameters: int
     held_out_rmse_k: float
     fitted_rmse_k: float
     aic: float
     bic: float
-    with_pattern_rmse_k: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
