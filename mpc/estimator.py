@@ -1,30 +1,62 @@
-"""What the house's state probably is: a Kalman filter with one unknown heat into the air.
+"""What the house's state probably is: a Kalman filter with two unknown heats into the air.
 
-State z = (air, mass[, floor] in °C, disturbance in W). Over a step x' = a x + b_heat q + ... +
-b_gain d with the exact discretisation of the building; the disturbance fades towards zero with
-DISTURBANCE_DECAY_S and is driven by noise that keeps its spread at DISTURBANCE_STD_W, so it can
-follow guests, an open window or a wrong loss coefficient. One reading corrects: the room.
+State z = (air, mass[, ...] in °C, lasting, passing in W). Over a step x' = a x + b_heat q + ... +
+b_gain (lasting + passing) with the exact discretisation of the building. The lasting heat is
+integrated: whatever stays wrong (loss, gains, heat measurement) ends up in it, so that predictions
+have no offset, and nothing pulls it back. The passing one (guests, stove, open window) fades with
+PASSING_S and is gone from a prediction of the next day. One reading corrects: the room.
+
+Offset-free prediction by an integrated disturbance: Pannocchia and Rawlings, Disturbance models for
+offset-free model-predictive control, AIChE Journal 49 (2003), doi 10.1002/aic.690490213.
 """
 
 import math
+from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mpc.arrays import FloatArray
-from mpc.building import Building, discretise, steady_state
+from mpc.building import Building, discretise, steady_state, total_loss_w_per_k
 from mpc.plan import Estimate
 
-DISTURBANCE_DECAY_S = 24 * 3600.0  # assumption: an unexplained heat lasts about a day
-DISTURBANCE_STD_W = 500.0  # assumption: as large as all people and appliances of a house
-STATE_NOISE_K_PER_ROOT_H = (0.3, 0.05, 0.05)  # assumption: what so small a network cannot explain
+PASSING_S = 2 * 3600.0  # assumption: cooking, guests, airing and their traces in the surfaces
+PASSING_STD_W = 400.0  # assumption: people and appliances of a house come and go by so much
+LASTING_W_PER_ROOT_DAY = 100.0  # assumption: so fast do habits, weather and wrong losses drift
+LASTING_FRAC = 0.25  # of the heat for LASTING_EXCESS_K: how wrong a typical house's loss may be
+LASTING_EXCESS_K = 20.0
+LASTING_LEAST_STD_W = 200.0
+STATE_NOISE_K_PER_ROOT_H = (0.1, 0.05, 0.05)  # assumption: what so small a network cannot explain
 NOISE_SPAN_S = 3600.0  # over longer gaps the house itself limits how far noise can carry a state
 ROOM_GUESS_C = 20.0  # before any reading
 FIRST_STD_K = (0.3, 1.5, 1.5)  # air read, the rest inferred from it
 UNREAD_STD_K = 3.0
 GATE_STD = 4.0  # an innovation beyond this many standard deviations is trusted less
 GATE_WIDENS_FRAC = 0.1  # and widens the air's variance by this share of what would explain it
+DAY_S = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Innovation:
+    """What a reading said beyond the prediction, and the standard deviation it should have."""
+
+    value_k: float
+    std_k: float
+
+
+@lru_cache(maxsize=64)
+def lasting_std_w(building: Building) -> float:
+    """How large the lasting heat may be before anything is known of the house."""
+    typical_w = LASTING_FRAC * LASTING_EXCESS_K * total_loss_w_per_k(building)
+    return max(typical_w, LASTING_LEAST_STD_W)
+
+
+def passing_left_frac(after_s: float, span_s: float) -> float:
+    """Mean share of the passing heat that is left over a span that begins after so long."""
+    span = span_s / PASSING_S
+    return math.exp(-after_s / PASSING_S) * -math.expm1(-span) / span
 
 
 def initial(
@@ -35,31 +67,45 @@ def initial(
     rest = steady_state(
         building, room_c=guess_c, outdoor_c=outdoor_c, gain_w=building.internal_gains_w
     ).state_c[:, 0]
-    stds = list(FIRST_STD_K[: len(rest)])
+    stds = [FIRST_STD_K[min(k, len(FIRST_STD_K) - 1)] for k in range(len(rest))]
     if room_c is None:
         stds = [UNREAD_STD_K] * len(rest)
-    variances = np.square([*stds, DISTURBANCE_STD_W])
-    return Estimate(
-        at=at,
-        state_c=tuple(rest.tolist()),
-        disturbance_w=0.0,
-        covariance=tuple(np.diag(variances).ravel().tolist()),
-    )
+    variances = np.square([*stds, lasting_std_w(building), PASSING_STD_W])
+    return _estimate(at, np.array([*rest, 0.0, 0.0]), np.diag(variances))
+
+
+def resumed(fresh: Estimate, earlier: Estimate) -> Estimate:
+    """A fresh belief that keeps the lasting heat of an earlier one, and how sure that was.
+
+    Meanwhile it may have drifted. An earlier covariance of another shape counts for nothing.
+    """
+    p = covariance_of(fresh)
+    if len(earlier.covariance) == len(fresh.covariance):
+        gone_days = max((fresh.at - earlier.at).total_seconds(), 0.0) / DAY_S
+        known = float(covariance_of(earlier)[-2, -2]) + LASTING_W_PER_ROOT_DAY**2 * gone_days
+        p[-2, -2] = min(known, float(p[-2, -2]))
+    z = np.array([*fresh.state_c, earlier.disturbance_w, 0.0])
+    return _estimate(fresh.at, z, p)
 
 
 @lru_cache(maxsize=256)
 def _transition(building: Building, step_s: float) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """(F, B, Q) of z over a step; B's columns: heat, outdoor, irradiance, internal gains."""
+    """(F, B, Q) of z over a step; B's columns: heat, outdoor, irradiance, internal gains.
+
+    Q lacks the lasting heat's drift, which depends on how unsure it is already.
+    """
     step = discretise(building, step_s)
-    n = len(step.b_heat)
-    stays = math.exp(-step_s / DISTURBANCE_DECAY_S)
-    f = np.zeros((n + 1, n + 1))
-    f[:n, :n], f[:n, n], f[n, n] = step.a, step.b_gain, stays
-    b = np.zeros((n + 1, 4))
+    n = len(step.b_gain)
+    stays = math.exp(-step_s / PASSING_S)
+    f = np.eye(n + 2)
+    f[:n, :n], f[:n, n] = step.a, step.b_gain
+    f[:n, n + 1], f[n + 1, n + 1] = step.b_gain * passing_left_frac(0.0, step_s), stays
+    b = np.zeros((n + 2, 4))
     b[:n] = np.column_stack([step.b_heat, step.b_outdoor, step.b_solar, step.b_gain])
     hours = min(step_s, NOISE_SPAN_S) / 3600.0
-    noise = [k * k * hours for k in STATE_NOISE_K_PER_ROOT_H[:n]]
-    q = np.diag([*noise, DISTURBANCE_STD_W**2 * (1.0 - stays * stays)])
+    per_root_h = STATE_NOISE_K_PER_ROOT_H
+    noise = [per_root_h[min(k, len(per_root_h) - 1)] ** 2 * hours for k in range(n)]
+    q = np.diag([*noise, 0.0, PASSING_STD_W**2 * (1.0 - stays * stays)])
     return f, b, q
 
 
@@ -82,39 +128,75 @@ def predict(
     if step_s == 0.0:
         return estimate
     f, b, q = _transition(building, step_s)
-    z = np.array([*estimate.state_c, estimate.disturbance_w])
-    p = np.array(estimate.covariance).reshape(len(z), len(z))
     u = np.array([heat_w, outdoor_c, ghi_w_per_m2, building.internal_gains_w])
-    return _estimate(until, f @ z + b @ u, f @ p @ f.T + q)
+    p = f @ covariance_of(estimate) @ f.T + q
+    p[-2, -2] += _drifted_w2(float(p[-2, -2]), lasting_std_w(building), step_s)
+    return _estimate(until, f @ _vector(estimate) + b @ u, p)
+
+
+def _drifted_w2(variance_w2: float, most_std_w: float, step_s: float) -> float:
+    """More variance of the lasting heat after a step: a random walk, but never beyond the first."""
+    most_w2 = most_std_w * most_std_w
+    share = -math.expm1(-(step_s / DAY_S) * LASTING_W_PER_ROOT_DAY**2 / most_w2)
+    return max(most_w2 - variance_w2, 0.0) * share
+
+
+def innovation(estimate: Estimate, *, room_c: float, std_k: float) -> Innovation:
+    """How far a room reading lies from what was expected."""
+    variance = float(covariance_of(estimate)[0, 0])
+    return Innovation(room_c - estimate.state_c[0], math.sqrt(variance + std_k * std_k))
 
 
 def correct(estimate: Estimate, *, room_c: float, std_k: float) -> Estimate:
     """Belief after a room reading with this standard deviation.
 
     A reading far outside what was expected counts for less, as if its noise explained the
-    difference, but each one also widens the air's variance: an outlier passes, a house that has
-    really changed is believed after some readings.
+    difference, but each one also widens the variances of the air and of the passing heat: an
+    outlier passes, while a house that has really changed is believed after some readings, as
+    something that passes rather than as another house.
     """
-    z = np.array([*estimate.state_c, estimate.disturbance_w])
-    p = np.array(estimate.covariance).reshape(len(z), len(z))
-    innovation = room_c - float(z[0])
+    z, p = _vector(estimate), covariance_of(estimate)
+    surprise_k = room_c - float(z[0])
     noise = std_k * std_k
-    beyond = max((innovation / GATE_STD) ** 2 - (float(p[0, 0]) + noise), 0.0)
+    beyond = max((surprise_k / GATE_STD) ** 2 - (float(p[0, 0]) + noise), 0.0)
     noise += beyond
     gain = p[:, 0] / (p[0, 0] + noise)
     keep = np.eye(len(z))
     keep[:, 0] -= gain
     joseph = keep @ p @ keep.T + noise * np.outer(gain, gain)
-    joseph[0, 0] += GATE_WIDENS_FRAC * beyond
-    return _estimate(estimate.at, z + gain * innovation, joseph)
+    if beyond > 0.0:
+        joseph[0, 0] += GATE_WIDENS_FRAC * beyond
+        joseph[-1, -1] += PASSING_STD_W**2
+    return _estimate(estimate.at, z + gain * surprise_k, joseph)
+
+
+def covariance_of(estimate: Estimate) -> FloatArray:
+    """The whole symmetric matrix over temperatures, lasting and passing heat."""
+    _, place = _packing(len(estimate.state_c) + 2)
+    return np.asarray(np.array(estimate.covariance)[place])
+
+
+@lru_cache(maxsize=8)
+def _packing(n: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Flat places of the upper triangle in a matrix, and of every entry in the packed triangle."""
+    rows, columns = np.triu_indices(n)
+    place = np.zeros((n, n), dtype=np.intp)
+    place[rows, columns] = place[columns, rows] = np.arange(len(rows))
+    return rows * n + columns, place
+
+
+def _vector(estimate: Estimate) -> FloatArray:
+    return np.array([*estimate.state_c, estimate.disturbance_w, estimate.passing_w])
 
 
 def _estimate(at: datetime, z: FloatArray, p: FloatArray) -> Estimate:
+    upper, _ = _packing(len(z))
     symmetric = 0.5 * (p + p.T)
-    values = z.tolist()
+    *state_c, lasting_w, passing_w = z.tolist()
     return Estimate(
         at=at,
-        state_c=tuple(values[:-1]),
-        disturbance_w=values[-1],
-        covariance=tuple(symmetric.ravel().tolist()),
+        state_c=tuple(state_c),
+        disturbance_w=lasting_w,
+        passing_w=passing_w,
+        covariance=tuple(symmetric.ravel()[upper].tolist()),
     )

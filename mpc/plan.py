@@ -19,14 +19,16 @@ class Estimate:
     """What is believed of the house's state at an instant, and how sure.
 
     `state_c` are the temperatures of air, mass and (if modelled) floor or radiators;
-    `disturbance_w` is the unexplained heat into the air; `covariance` is row-major over state and
-    disturbance (K², K·W, W²).
+    `disturbance_w` is the unexplained heat into the air that lasts, `passing_w` what fades within
+    hours; `covariance` is the upper triangle, row by row, over state, lasting and passing heat (K²,
+    K·W, W²).
     """
 
     at: datetime
     state_c: tuple[float, ...]
     disturbance_w: float
     covariance: tuple[float, ...]
+    passing_w: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

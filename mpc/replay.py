@@ -6,7 +6,7 @@ import numpy as np
 
 from mpc.arrays import FloatArray
 from mpc.building import Discrete, Steady, discretise, drive, simulate, steady_state
-from mpc.estimator import DISTURBANCE_DECAY_S
+from mpc.estimator import passing_left_frac
 from mpc.plan import Plan, PlanRequest, Trajectory
 from mpc.power_curve import Emission, emission, flow_c, lowest_w, tank_power_w
 from mpc.power_curve import power_w as power_for
@@ -26,7 +26,7 @@ class House:
     first_frac: float  # of a whole step
     start_c: FloatArray
     drive_k: FloatArray  # states x steps; the start enters through the first column
-    gain_w: FloatArray  # per step: internal gains and the decaying disturbance
+    gain_w: FloatArray  # per step: internal gains and unexplained heat, whose passing part fades
 
     def states_c(self, heat_w: FloatArray) -> FloatArray:
         """States at the end of every step (states x steps) under this heat."""
@@ -48,9 +48,7 @@ def house_of(request: PlanRequest) -> House:
     gone_s = max((request.estimate.at - horizon.starts_at).total_seconds(), 0.0)
     step = discretise(request.building, float(horizon.step_s))
     first = discretise(request.building, horizon.step_s - gone_s) if gone_s > 0.0 else step
-    after_s = (np.arange(len(horizon.outdoor_c)) + 0.5) * horizon.step_s
-    fading_w = request.estimate.disturbance_w * np.exp(-after_s / DISTURBANCE_DECAY_S)
-    gain_w = request.building.internal_gains_w + fading_w
+    gain_w = _gain_w(request, gone_s)
     outdoor, ghi = np.array(horizon.outdoor_c), np.array(horizon.ghi_w_per_m2)
     drive_k = drive(step, outdoor_c=outdoor, ghi_w_per_m2=ghi, gain_w=gain_w)
     start_c = np.array(request.estimate.state_c)
@@ -74,6 +72,17 @@ def steady_at_target(request: PlanRequest, house: House) -> Steady:
         outdoor_c=request.horizon.outdoor_c,
         gain_w=house.gain_w,
     )
+def _gain_w(request: PlanRequest, gone_s: float) -> FloatArray:
+    """Heat into the air beside heating and sun; of the first step `gone_s` are over."""
+    step_s, estimate = float(request.horizon.step_s), request.estimate
+    left_s = step_s - gone_s
+    left_frac = [passing_left_frac(0.0, left_s)]
+    for k in range(len(request.horizon.outdoor_c) - 1):
+        left_frac.append(passing_left_frac(left_s + k * step_s, step_s))
+    lasting_w = request.building.internal_gains_w + estimate.disturbance_w
+    return lasting_w + estimate.passing_w * np.array(left_frac)
+
+
 
 
 def emission_at(request: PlanRequest, states_c: FloatArray) -> Emission:
