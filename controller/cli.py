@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from dataclasses import asdict
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Annotated, Any
@@ -26,6 +27,7 @@ from controller.explain_verb import add_explain_verb
 from controller.history import add_history_verbs
 from controller.hot_water_steering import hot_water_words
 from controller.liveness import ClockTrust, Supervisor
+from controller.online import Answer, ask_online
 from controller.owner import ask
 from controller.probe_verb import add_probe_verb
 from controller.snapshot import Measured, Reading
@@ -111,6 +113,9 @@ def check(
     read: Annotated[
         bool, typer.Option("--read", help="also read every device once; never writes")
     ] = False,
+    online: Annotated[
+        bool, typer.Option("--online", help="also ask every source of prices and weather once")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Validate the configuration and print every effective value with its origin."""
@@ -125,6 +130,9 @@ def check(
     if read:
         snapshot = asyncio.run(service.read_once(outside, WallClock(), patience_s=READ_PATIENCE_S))
         signals = {name.value: _in_words(value) for name, value in snapshot.signals.items()}
+    answers = (
+        asyncio.run(ask_online(settings, WallClock(), patience_s=READ_PATIENCE_S)) if online else []
+    )
     _warn_of_haste(settings)
     knob = choose_knob(outside.pump.knobs, settings.heat_pump.capability)
     tank = hot_water_words(settings.hot_water, tank_knob(settings, outside.pump.knobs))
@@ -132,15 +140,25 @@ def check(
         shown = {key: {"value": _plain(value), "origin": origin} for key, value, origin in values}
         heat = None if knob is None else {"knob": knob.capability, "follows": can_follow(knob)}
         show_json(
-            {"settings": shown, "writes": granted, "heat": heat, "tank": tank, "signals": signals}
+            {
+                "settings": shown,
+                "writes": granted,
+                "heat": heat,
+                "tank": tank,
+                "signals": signals,
+                "online": [asdict(answer) for answer in answers],
+            }
         )
-        return
+        raise typer.Exit(_online_code(answers))
     table = Table("setting", "value", "from", box=None)
     for key, value, origin in values:
         table.add_row(key, "–" if value is None else escape(str(value)), origin)
     out.print(table)
     for name, text in signals.items():
         out.print(f"{name:24} {text}", highlight=False, markup=False)
+    for answer in answers:
+        mark = "" if answer.good else "no answer: "
+        out.print(f"{answer.of:24} {mark}{answer.text}", highlight=False, markup=False)
     if knob is None:
         out.print("This pump has no knob for heat.", highlight=False)
     else:
@@ -148,6 +166,11 @@ def check(
     out.print(tank, highlight=False, markup=False)
     will = f"write {', '.join(granted)} to the pump." if granted else "only observe."
     out.print(f"It is valid. heatherd will {will}", highlight=False)
+    raise typer.Exit(_online_code(answers))
+
+
+def _online_code(answers: list[Answer]) -> Exit:
+    return Exit.OK if all(answer.good for answer in answers) else Exit.FAILED
 
 
 def _warn_of_haste(settings: HouseConfig) -> None:

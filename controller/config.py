@@ -14,6 +14,7 @@ from controller.config_comfort import Comfort
 from controller.config_devices import Device, HeatPump, Mqtt
 from controller.config_hot_water import HotWaterSection
 from controller.config_house import House
+from controller.config_prices import PricesSection
 from controller.config_room import Room
 from controller.config_site import SiteSection
 from controller.config_tariff import TariffSection
@@ -25,13 +26,6 @@ _SECRET = re.compile(r"//.*@")
 
 class ConfigError(ValueError):
     """The configuration cannot be used; the message lists every problem."""
-
-
-class PriceFile(_Section):
-    """Day-ahead prices from a CSV file that something else keeps fresh."""
-
-    csv: Path = Field(description="header timestamp_utc,price[,issued_at]")
-    per_mwh: bool = Field(True, description="true: the file's prices are per MWh, false: per kWh")
 
 
 class WeatherFile(_Section):
@@ -110,7 +104,7 @@ class HouseConfig(_Section):
     hot_water: HotWaterSection = Field(default_factory=HotWaterSection)
     site: SiteSection = Field(default_factory=SiteSection)
     tariff: TariffSection = Field(default_factory=TariffSection)
-    prices: PriceFile | None = Field(None)
+    prices: PricesSection | None = Field(None)
     weather: WeatherFile | None = Field(None)
     control: Control = Field(default_factory=Control)
     storage: Storage = Field(default_factory=Storage)
@@ -119,6 +113,11 @@ class HouseConfig(_Section):
     def _parts_fit(self) -> Self:
         if self.room is not None and self.mqtt is None:
             raise ValueError("[room] needs [mqtt]: name the broker")
+        for origin in () if self.prices is None else self.prices.origins:
+            if origin.kind == "mqtt" and self.mqtt is None:
+                raise ValueError("[prices] from a topic need [mqtt]: name the broker")
+            if wrong := origin.converted(self.tariff.currency):
+                raise ValueError(f"prices: {wrong}")
         comfort = self.comfort
         if comfort.margin_k >= comfort.band_k:
             raise ValueError("comfort.margin_k must be smaller than comfort.band_k")

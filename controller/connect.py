@@ -9,6 +9,7 @@ from urllib.parse import quote
 from controller.config import HouseConfig
 from controller.config_devices import Device as DeviceConfig
 from controller.config_room import Room
+from controller.connect_prices import price_source
 from drivers.api import Device, HeatPump, Now, PriceSource, Signal, WeatherSource
 from drivers.errors import ConfigurationError
 from drivers.heat_pumps.modbus_pump import ModbusHeatPump
@@ -16,7 +17,6 @@ from drivers.heat_pumps.mqtt_pump import MqttHeatPump
 from drivers.meters.grid_meter import GridMeter
 from drivers.meters.modbus_meter import ModbusMeter
 from drivers.meters.mqtt_meter import MqttMeter
-from drivers.prices.csv_file import CsvPrices
 from drivers.profile import ModbusProfile, MqttProfile, load_profile
 from drivers.profile_modbus import SerialLine
 from drivers.rooms.home_assistant import HomeAssistantRoom
@@ -106,7 +106,7 @@ def connect(config: HouseConfig, now: Now, links: Links | None = None) -> Outsid
     return Outside(
         pump=pump,
         devices=devices,
-        prices=_prices(config),
+        prices=price_source(config, used.mqtt, now),
         weather=None if config.weather is None else CsvWeather(config.weather.csv),
         background=used.background,
     )
@@ -190,12 +190,6 @@ def _meter(device: DeviceConfig, name: str, links: Links, now: Now) -> Device:
         return MqttMeter(name, profile, links.mqtt(), topic=device.topic, now=now)
     unit = profile.connection.unit if device.unit is None else device.unit
     return ModbusMeter(name, profile, links.modbus(device, profile), unit=unit, now=now)
-
-
-def _prices(config: HouseConfig) -> PriceSource | None:
-    if config.prices is None:
-        return None
-    return CsvPrices(config.prices.csv, config.tariff.currency, per_mwh=config.prices.per_mwh)
 
 
 def _client_id(config: HouseConfig) -> str:

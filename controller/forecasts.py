@@ -9,7 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from controller.clock import Clock
 from controller.store import Store
-from drivers.api import PriceSeries, PriceSource, WeatherSeries, WeatherSource
+from drivers.api import PriceSeries, PriceSource, ResumingPrices, WeatherSeries, WeatherSource
 from drivers.errors import DriverError
 
 log = logging.getLogger(__name__)
@@ -47,6 +47,8 @@ class Forecasts:
         self._next_at: datetime | None = None
         self._task: asyncio.Task[None] | None = None
         self._known = self._restored()
+        if self._known.prices is not None and isinstance(prices, ResumingPrices):
+            prices.resume(self._known.prices)
 
     @property
     def known(self) -> Known:
@@ -66,10 +68,13 @@ class Forecasts:
         async with self._clock.busy():
             before = self._known
             notes: list[str] = []
+            remarks: list[str] = []
             prices, weather = before.prices, before.weather
             if self._price_source is not None:
                 try:
                     prices = await self._price_source.fetch(at)
+                    if prices.remark:
+                        remarks.append(f"prices: {prices.remark}")
                 except DriverError as error:
                     notes.append(f"prices: {error}")
             if self._weather_source is not None:
@@ -80,7 +85,10 @@ class Forecasts:
         for note in notes:
             if note not in before.notes:
                 log.warning("%s; the last good answer stays in use", note)
-        self._known = Known(prices, weather, tuple(notes))
+        for remark in remarks:
+            if remark not in before.notes:
+                log.warning("%s", remark)
+        self._known = Known(prices, weather, (*remarks, *notes))
         if (prices, weather) != (before.prices, before.weather):
             self._store.save_text("known", KNOWN.dump_json(self._known).decode())
 
