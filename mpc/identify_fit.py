@@ -18,7 +18,7 @@ from scipy.optimize import least_squares
 from mpc.arrays import FloatArray
 from mpc.building import Building, total_loss_w_per_k
 from mpc.identify_filter import Inputs, Run, hours_to_steps, run
-from mpc.identify_model import LEADS_H, Noise, Order
+from mpc.identify_model import LEADS_H, DailyPattern, Noise, Order
 from mpc.identify_prior import REACH_STD, Belief
 from mpc.identify_stretches import Stretch
 
@@ -29,6 +29,9 @@ LEAST_SPREAD_K = 0.05
 HUBER_STD = 2.5
 PATTERN_HARMONICS = 3
 PATTERN_STD_W_PER_LOSS_K = 1.0  # shrinkage: the daily pattern is worth about 1 K of the loss
+PATTERN_SUN_STD = 0.5  # shrinkage of what an hour's sun brings more or less than another's
+NOON_MEAN = 0.7  # of the cosine over a winter's day
+LEAST_OF_SUN = 0.05
 NOISE_LOG_STD = 1.0
 NOISE_NAMES = ("air_k_per_root_h", "mass_k_per_root_h", "slow_w_per_root_h", "fast_w")
 LEADS_PER_ERROR = 3.0  # errors at neighbouring leads of the same start say half the same
@@ -73,7 +76,7 @@ class Problem:
     @property
     def size(self) -> int:
         """Number of parameters, those of the filter included."""
-        pattern = 2 * PATTERN_HARMONICS if self.patterned else 0
+        pattern = 2 * PATTERN_HARMONICS + 2 if self.patterned else 0
         return len(self.belief.names) + len(NOISE_NAMES) + pattern
 
     def building(self, z: FloatArray) -> Building:
@@ -90,20 +93,25 @@ class Problem:
         }
         return replace(self.usual, **given)
 
-    def pattern_w(self, z: FloatArray) -> tuple[float, ...] | None:
-        """Unexplained heat by hour of the UTC day at z."""
+    def pattern(self, z: FloatArray) -> DailyPattern | None:
+        """What returns every day at the same hour, at z."""
         if not self.patterned:
             return None
         hours = np.arange(24, dtype=np.float64) + 0.5
-        return tuple((_waves(hours) @ self._pattern(z)).tolist())
+        gains_w, sun_frac = self._pattern(z)
+        return DailyPattern(
+            gain_w=tuple((_waves(hours) @ gains_w).tolist()),
+            sun_frac=tuple(_of_sun(_tilt(hours) @ sun_frac).tolist()),
+        )
 
-    def _pattern(self, z: FloatArray) -> FloatArray:
+    def _pattern(self, z: FloatArray) -> tuple[FloatArray, FloatArray]:
         scale = PATTERN_STD_W_PER_LOSS_K * total_loss_w_per_k(self.belief.building)
-        return np.asarray(scale * z[-2 * PATTERN_HARMONICS :], dtype=np.float64)
+        return scale * z[-2 * PATTERN_HARMONICS - 2 : -2], PATTERN_SUN_STD * z[-2:]
 
     @cached_property
-    def _daily(self) -> tuple[FloatArray, ...]:
-        return tuple(_waves(hours_of(one, self.hour)) for one in self.stretches)
+    def _daily(self) -> tuple[tuple[FloatArray, FloatArray], ...]:
+        hours = [hours_of(one, self.hour) for one in self.stretches]
+        return tuple((_waves(one), _tilt(one)) for one in hours)
 
     @cached_property
     def starts(self) -> tuple[np.ndarray, ...]:
@@ -139,10 +147,10 @@ class Problem:
         """The inputs of each stretch, with the daily pattern among the gains."""
         if not self.patterned:
             return [one.inputs for one in self.stretches]
-        pattern = self._pattern(z)
+        gains_w, sun_frac = self._pattern(z)
         return [
-            with_gains(one.inputs, waves @ pattern)
-            for one, waves in zip(self.stretches, self._daily, strict=True)
+            with_daily(one.inputs, waves @ gains_w, _of_sun(tilt @ sun_frac))
+            for one, (waves, tilt) in zip(self.stretches, self._daily, strict=True)
         ]
 
     def runs(self, z: FloatArray) -> list[Run]:
@@ -173,9 +181,10 @@ class Problem:
             return np.full(self.read_c.shape, HOPELESS_K)
 
 
-def with_gains(inputs: Inputs, gain_w: FloatArray) -> Inputs:
-    """The inputs with more heat into the air."""
+def with_daily(inputs: Inputs, gain_w: FloatArray, sun_frac: FloatArray) -> Inputs:
+    """The inputs with more heat into the air and the sun times a factor."""
     drives = inputs.drives.copy()
+    drives[:, 2] *= sun_frac
     drives[:, 3] += gain_w
     return replace(inputs, drives=drives)
 
@@ -194,6 +203,16 @@ def hour_of(at: datetime) -> float:
 def _waves(hours: FloatArray) -> FloatArray:
     turns = 2.0 * np.pi / 24.0 * np.outer(hours, np.arange(1, PATTERN_HARMONICS + 1))
     return np.hstack([np.cos(turns), np.sin(turns)])
+
+
+def _tilt(hours: FloatArray) -> FloatArray:
+    """More in the evening than in the morning; more at noon than at the edges of the day."""
+    turns = 2.0 * np.pi / 24.0 * (hours - 12.0)
+    return np.column_stack([np.sin(turns), np.cos(turns) - NOON_MEAN])
+
+
+def _of_sun(more: FloatArray) -> FloatArray:
+    return np.asarray(np.maximum(1.0 + more, LEAST_OF_SUN), dtype=np.float64)
 
 
 def fit(

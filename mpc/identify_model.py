@@ -70,11 +70,23 @@ class Noise:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DailyPattern:
+    """What returns every day, by hour of the UTC day (24 values each).
+
+    `gain_w` is unexplained heat into the air, zero on average; `sun_frac` multiplies the sun: the
+    windows face one side, irradiance is told on the horizontal.
+    """
+
+    gain_w: tuple[float, ...]
+    sun_frac: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
     """One structure as tried: errors of 24 h predictions on days it was not fitted to."""
 
     order: Order
-    patterned: bool  # with a daily pattern of unexplained gains
+    patterned: bool  # with a `DailyPattern`
     parameters: int
     held_out_rmse_k: float
     fitted_rmse_k: float
@@ -125,8 +137,7 @@ class Identified:
     """A house model with what is known and not known about it.
 
     `log_covariance` (names x names) is that of the logarithms (log odds) of the parameters in
-    `names`. `pattern_w` is the usual unexplained heat by hour of the UTC day, zero on average, or
-    None where it did not predict better.
+    `names`. `pattern` is None where it did not predict better.
     """
 
     building: Building
@@ -134,7 +145,7 @@ class Identified:
     names: tuple[str, ...]
     log_covariance: FloatArray
     noise: Noise
-    pattern_w: tuple[float, ...] | None
+    pattern: DailyPattern | None
     candidates: tuple[Candidate, ...]
     residuals: Residuals | None
     directions: tuple[Direction, ...]

@@ -11,7 +11,7 @@ from mpc.building import Building
 from mpc.house_data import HouseData
 from mpc.identify_band import Doubts, half_width_k
 from mpc.identify_filter import Inputs, Run, hours_to_steps, recursion, run, spread
-from mpc.identify_fit import hour_of, hours_of, with_gains
+from mpc.identify_fit import hour_of, hours_of, with_daily
 from mpc.identify_model import Identified, Prediction
 from mpc.identify_prior import logs_of, with_logs
 from mpc.identify_stretches import Stretch, stretches
@@ -60,17 +60,16 @@ def known_stretches(found: Identified, data: HouseData, *, least_s: float) -> li
     building = found.building
     windy = building.wind_w_per_k_per_m_s > 0.0 and data.wind_m_s is not None
     parts = stretches(data, building, windy=windy, least_s=least_s)
-    if found.pattern_w is None:
+    if found.pattern is None:
         return parts
-    by_hour = np.array(found.pattern_w)
+    gain_w, sun_frac = np.array(found.pattern.gain_w), np.array(found.pattern.sun_frac)
     starts_h = hour_of(data.starts_at)
-    return [
-        replace(
-            one,
-            inputs=with_gains(one.inputs, by_hour[hours_of(one, starts_h).astype(np.int64)]),
-        )
-        for one in parts
-    ]
+    driven = []
+    for one in parts:
+        hours = hours_of(one, starts_h).astype(np.int64)
+        inputs = with_daily(one.inputs, gain_w[hours], sun_frac[hours])
+        driven.append(replace(one, inputs=inputs))
+    return driven
 
 
 def foreseen(
