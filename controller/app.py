@@ -15,6 +15,7 @@ from controller.actuation import choose_knob
 from controller.clock import Clock
 from controller.config import HouseConfig
 from controller.connect import Outside, connect
+from controller.export import Exporter, InfluxSink
 from controller.forecasts import Forecasts
 from controller.learned import KEY as LEARNED
 from controller.learned import LESSONS, Lessons
@@ -152,7 +153,7 @@ async def run(
     folder = config.storage.directory
     with (
         closing(Store(folder / "state.db")) as store,
-        closing(Recorder(folder / "records.db")) as r,
+        closing(Recorder(folder / "records.db", timedelta(days=config.storage.keep_days))) as r,
     ):
         try:
             loop = assemble(
@@ -160,7 +161,8 @@ async def run(
                 supervisor=supervisor, clock_is_right=clock_is_right,
             )  # fmt: skip
             async with asyncio.TaskGroup() as tasks:
-                background = [tasks.create_task(_forever(job)) for job in world.background]
+                jobs = [*world.background, *_exports(config, r)]
+                background = [tasks.create_task(_forever(job)) for job in jobs]
                 if channel:
                     owner = Owner(loop, clock, room_range_c=_room_range_c(config))
                     background.append(tasks.create_task(serve(owner, config.storage.socket)))
@@ -172,6 +174,13 @@ async def run(
                 await device.close()
             if planner is not None:
                 planner.close()
+
+
+def _exports(config: HouseConfig, recorder: Recorder) -> list[Callable[[], Awaitable[None]]]:
+    influx = config.export.influxdb
+    if influx is None:
+        return []
+    return [Exporter(recorder, InfluxSink(influx, config.house.name), every_s=influx.every_s).run]
 
 
 async def _forever(job: Callable[[], Awaitable[None]]) -> None:

@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails
 
 from controller.config_comfort import Comfort
 from controller.config_devices import Device, HeatPump, Mqtt
+from controller.config_export import ExportSection
 from controller.config_hot_water import HotWaterSection
 from controller.config_house import House
 from controller.config_prices import PricesSection
@@ -87,6 +88,9 @@ class Storage(_Section):
 
     directory: Path = Field(Path("/var/lib/heatherd"), description="records.db and state.db")
     socket: Path = Field(Path("/run/heatherd/heatherd.sock"), description="the owner's channel")
+    keep_days: int = Field(
+        90, ge=2, description="records of every cycle; older ones become means of 15 minutes"
+    )
 
 
 class HouseConfig(_Section):
@@ -108,6 +112,7 @@ class HouseConfig(_Section):
     weather: WeatherFile | None = Field(None)
     control: Control = Field(default_factory=Control)
     storage: Storage = Field(default_factory=Storage)
+    export: ExportSection = Field(default_factory=ExportSection)
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:

@@ -6,6 +6,7 @@ not be written waits in memory, newest kept, until the disk is back. A file that
 database any more is set aside, and a new one begun.
 """
 
+import json
 import logging
 import sqlite3
 import zlib
@@ -15,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from controller import disk
+from controller import disk, retention
 from controller.records import RecordError, StepRecord, content_hash, from_json, to_json
 
 log = logging.getLogger(__name__)
@@ -26,10 +27,12 @@ WAITING_MAX = 10_000
 SYNC_EVERY = timedelta(minutes=5)
 """How much a power cut may cost; each sync wears the card by some 100 kB."""
 
-_SCHEMA = """
+_SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS step (at TEXT PRIMARY KEY, record TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS content (
   hash TEXT PRIMARY KEY, kind TEXT NOT NULL, at TEXT NOT NULL, body BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS exported (id INTEGER PRIMARY KEY CHECK (id = 0), row INTEGER NOT NULL);
+{retention.SCHEMA}
 """
 
 
@@ -82,11 +85,16 @@ class Records:
         """The newest text of a kind."""
         return self._first("SELECT body FROM content WHERE kind = ? ORDER BY at DESC LIMIT 1", kind)
 
+    def quarters(self) -> Iterator[tuple[datetime, dict[str, float]]]:
+        """Means over quarters of an hour that have outlived their records, in order of time."""
+        for at, means in self._rows("SELECT at, means FROM quarter ORDER BY at"):
+            yield datetime.fromisoformat(at), json.loads(means)
+
     def _first(self, query: str, value: str) -> str | None:
         rows = self._rows(query, value)
         return _text(rows[0][0]) if rows else None
 
-    def _rows(self, query: str, *values: str) -> list[tuple[Any, ...]]:
+    def _rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         try:
             return self._db.execute(query, values).fetchall()
         except sqlite3.Error as error:
@@ -94,10 +102,11 @@ class Records:
 
 
 class Recorder(Records):
-    """Appends what happened."""
+    """Appends what happened; thins out what is older than `keep` (None: never)."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, keep: timedelta | None = None) -> None:
         self._path = path
+        self._keep = keep
         self._waiting: deque[tuple[str, tuple[object, ...]]] = deque(maxlen=WAITING_MAX)
         self._known: set[str] = set()
         self._newest: dict[str, tuple[str, tuple[object, ...]]] = {}  # of each kind of text
@@ -119,6 +128,8 @@ class Recorder(Records):
         if self._synced_at is None or abs(record.at - self._synced_at) >= SYNC_EVERY:
             self._sync()
             self._synced_at = record.at
+        if self._keep is not None and self._on_disk:
+            self._thin_out(record.at - self._keep)
 
     def keep(self, kind: str, text: str, at: datetime) -> str:
         """Keep a large text once; returns its hash."""
@@ -129,6 +140,31 @@ class Recorder(Records):
             self._newest[kind] = ("INSERT OR IGNORE INTO content VALUES (?, ?, ?, ?)", row)
             self._waiting.append(self._newest[kind])
         return name
+
+    def not_exported(self, most: int) -> list[tuple[int, str]]:
+        """The oldest records that are still to be sent, with their numbers. Raises `RecordError`.
+
+        In the order in which they were made: a clock that was set back hides none.
+        """
+        query = (
+            "SELECT rowid, record FROM step "
+            "WHERE rowid > (SELECT coalesce(max(row), 0) FROM exported) ORDER BY rowid LIMIT ?"
+        )
+        return self._rows(query, most)
+
+    def exported(self, row: int) -> None:
+        """All up to this number are sent; on a bad disk they will be sent once more."""
+        try:
+            self._db.execute("INSERT OR REPLACE INTO exported VALUES (0, ?)", (row,))
+        except sqlite3.Error as error:
+            log.error("what was exported cannot be noted: %s", error)
+
+    def _thin_out(self, before: datetime) -> None:
+        """One quarter of an hour for each cycle: even a backlog of years needs no pause."""
+        try:
+            retention.thin_out(self._db, before)
+        except sqlite3.Error as error:
+            log.error("old records cannot be thinned out: %s", error)
 
     def _flush(self) -> None:
         if not self._on_disk:

@@ -75,6 +75,39 @@ is_broken() {
   ! grep -qF "$PWD/.venv" .venv/bin/activate
 }
 
+# Debian packages of the servers that tests talk to.
+SERVERS=(mosquitto victoria-metrics)
+
+# Puts the servers that this system lacks beside the virtual environment, unpacked: nothing is
+# installed or started, and no root is needed. Without Debian or without a network the tests that
+# need them are skipped, and say so.
+fetch_servers() {
+  local servers=$PWD/.venv/servers missing=() packages server
+  for server in "${SERVERS[@]}"; do
+    PATH=$servers/usr/sbin:$servers/usr/bin:/usr/sbin:$PATH command -v "$server" >/dev/null ||
+      missing+=("$server")
+  done
+  [ ${#missing[@]} = 0 ] && return
+  if ! packages=$(missing_packages "${missing[@]}"); then
+    say "tests with ${missing[*]} will be skipped: this system's apt does not offer them"
+    return
+  fi
+  say "fetching ${missing[*]} for the tests"
+  mkdir -p "$servers/packages"
+  # shellcheck disable=SC2086 # a list of names
+  if (cd "$servers/packages" && apt-get -qq download $packages 2>/dev/null) &&
+    for package in "$servers"/packages/*.deb; do dpkg-deb -x "$package" "$servers"; done; then
+    rm -rf "$servers/packages"
+  else
+    say "tests with ${missing[*]} will be skipped: they could not be fetched"
+  fi
+}
+
+# The packages that an installation of $@ would add, libraries included.
+missing_packages() {
+  apt-get -qq -s install --no-install-recommends "$@" 2>/dev/null | awk '/^Inst/ {print $2}' | grep .
+}
+
 # prepare run|dev: makes `.venv` in the current directory (the clone) fit for that use.
 prepare() {
   local use=$1 seal
@@ -87,6 +120,7 @@ prepare() {
   require_64_bit
   say "installing the locked packages into .venv (several minutes the first time on a Raspberry Pi)"
   install_into_venv "$use"
+  [ "$use" = run ] || fetch_servers
   printf '%s' "$seal" >".venv/.ready-$use"
   # The tools for development include everything that running needs.
   [ "$use" = run ] || printf '%s' "$seal" >.venv/.ready-run
