@@ -66,15 +66,18 @@ def _flow_c(heat_w: float, path: HeatPath, snapshot: Snapshot) -> float:
     """Flow temperature for this heat: return + heat / capacity flow, once the return tells.
 
     That is a heat command: the set-point follows emitters that warm up, where their final
-    temperature at once would make the pump race. Before, and as a bound, the emitters at rest.
+    temperature at once would make the pump race. Before it heats, and as a bound, the emitters at
+    rest; in its first minutes water that stood in the pipes may be colder or warmer than they are:
+    then never more than they need at rest.
     """
     rest_c = float(flow_for_heat(path.emitter, heat_w, path.room_c, path.floor_c))
     return_c = snapshot.value(Signal.RETURN_C)
     heating = snapshot.operating_state is OperatingState.HEATING
-    if not path.settled or return_c is None or not heating:
+    if return_c is None or not heating:
         return rest_c
     direct_c = return_c + heat_w / path.water_w_per_k
-    return min(max(direct_c, rest_c - DIRECT_RANGE_K), rest_c + DIRECT_RANGE_K)
+    most_c = rest_c + DIRECT_RANGE_K if path.settled else rest_c
+    return min(max(direct_c, rest_c - DIRECT_RANGE_K), most_c)
 
 
 def rest_setting(knob: Knob) -> float:

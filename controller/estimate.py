@@ -52,9 +52,10 @@ LEAST_SPREAD_K = 1.0
 OVER_ASKED_K = 0.2
 LOWEST_DOWN_S, LOWEST_UP_S = 900.0, 6 * 3600.0
 LOWEST_OVER_FRAC = 1.5
-"""A settled pump whose flow stays this far above what it is asked for gives its lowest heat. It
-gets there slowly, so less heat is believed sooner than more. Makers state the lowest speed; at that
-the heat exchangers are large, so the heat is that share of capacity up to half as much again."""
+"""A settled pump gives its lowest heat or more. More than believed counts only while its flow stays
+this far above what it is asked for, and slowly, for it may still be slowing down; less is believed
+soon. Makers state the lowest speed; at that the heat exchangers are large, so the heat is that
+share of capacity up to half as much again."""
 
 SETTLED_AFTER_S = 1200.0
 """Running time after which flow temperature and heat belong together."""
@@ -267,24 +268,22 @@ def _lowest(
 ) -> float | None:  # fmt: skip
     """Heat over capacity of a pump that cannot slow down as far as it is asked to.
 
-    Beyond `least_frac` (as configured) times LOWEST_OVER_FRAC it is no lowest heat but a pump on
-    its way down.
+    Between `least_frac` (as configured, and believed at first) and LOWEST_OVER_FRAC times it: a
+    pump that gives more than that is on its way down.
     """
-    known = belief.lowest_frac
     flow_c, heat_w = snapshot.value(Signal.FLOW_C), delivered_heat_w(snapshot, model)
     outdoor_c = snapshot.value(Signal.OUTDOOR_C)
     heating = snapshot.operating_state is OperatingState.HEATING and running_s >= SETTLED_AFTER_S
     if not heating or heat_w is None or flow_c is None or outdoor_c is None:
-        return known
-    if asked_flow_c is None or flow_c < asked_flow_c + OVER_ASKED_K:
-        return known
+        return belief.lowest_frac
+    if asked_flow_c is None:
+        return belief.lowest_frac
+    known = least_frac if belief.lowest_frac is None else belief.lowest_frac
     source_c = source_for(model.heat_pump, outdoor_c)
-    seen = heat_w / float(capacity_w(model.heat_pump, source_c, flow_c))
-    if seen > least_frac * LOWEST_OVER_FRAC:
-        return known
-    seen = max(seen, least_frac)
-    if known is None:
-        return seen
+    seen = max(heat_w / float(capacity_w(model.heat_pump, source_c, flow_c)), least_frac)
+    cannot_slow = flow_c >= asked_flow_c + OVER_ASKED_K
+    if seen > known and not (cannot_slow and seen <= least_frac * LOWEST_OVER_FRAC):
+        return belief.lowest_frac
     memory_s = LOWEST_DOWN_S if seen < known else LOWEST_UP_S
     return known + (1.0 - math.exp(-span_s / memory_s)) * (seen - known)
 

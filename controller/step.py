@@ -1,7 +1,7 @@
 """Decide what to ask of the pump in this cycle, from snapshot, belief and plan. Pure."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from controller.actuation import (
@@ -40,6 +40,10 @@ LOOK_S = 3600.0
 
 SLOWED_DOWN_FRAC = 1.2
 """Up to this heat over the one asked for, a pump counts as having slowed down to it."""
+
+AT_LOWEST_FRAC = 1.05
+"""Who shall give the lowest heat, up to this, is asked for the lowest that the maker states: what
+the pump gives then is its lowest. Asked for the believed one, it would confirm any belief."""
 
 COAST_K, COAST_MAX_K = 0.5, 4.0
 """How far below the measured flow a running pump is kept at least, and how far that may lift the
@@ -168,7 +172,9 @@ def _run_or_rest(
         value = limit_setting(knob, asked_w, plan, belief=belief, model=model, snapshot=snapshot)
         return Wanted({knob.capability: value}, True, heat_w, plan.source, "heat")
     path = _heat_path(belief, model, memory, snapshot.at)
-    value = heat_setting(knob, asked_w, path=path, snapshot=snapshot)
+    stated_w = lowest_heat_w(snapshot, replace(belief, lowest_frac=None), model, machine)
+    at_lowest = asked_w <= AT_LOWEST_FRAC * least_w
+    value = heat_setting(knob, stated_w if at_lowest else asked_w, path=path, snapshot=snapshot)
     if running and knob.capability is Capability.FLOW_SETPOINT:
         given_w = delivered_heat_w(snapshot, model)
         if given_w is not None and given_w <= SLOWED_DOWN_FRAC * asked_w:

@@ -52,12 +52,25 @@ def watched(
 
 
 def test_a_flow_above_the_one_asked_for_shows_the_lowest_heat(model: HouseModel) -> None:
-    assert watched(model, 0.38, asked_flow_c=FLOW_C - 1.0).lowest_frac == pytest.approx(0.38)
+    first = watched(model, 0.38, asked_flow_c=FLOW_C - 1.0).lowest_frac
+    later = watched(model, 0.38, asked_flow_c=FLOW_C - 1.0, known=first).lowest_frac
+    assert first is not None
+    assert later is not None
+    assert LEAST_FRAC < first < later < 0.38
 
 
-def test_a_pump_that_follows_what_is_asked_says_nothing(model: HouseModel) -> None:
+def test_a_pump_that_follows_what_is_asked_does_not_raise_the_lowest_heat(
+    model: HouseModel,
+) -> None:
     assert watched(model, 0.38, asked_flow_c=FLOW_C).lowest_frac is None
     assert watched(model, 0.38, asked_flow_c=None).lowest_frac is None
+
+
+def test_what_was_believed_too_high_is_corrected_by_any_steady_lower_heat(
+    model: HouseModel,
+) -> None:
+    found = watched(model, 0.33, asked_flow_c=FLOW_C, known=0.44).lowest_frac
+    assert found == pytest.approx(0.33, abs=0.01)
 
 
 def test_a_pump_on_its_way_down_is_not_taken_for_one_at_its_lowest(model: HouseModel) -> None:

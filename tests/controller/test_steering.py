@@ -15,7 +15,6 @@ from controller.estimate import (
     delivered_heat_w,
     design_water_w_per_k,
     emitter_now,
-    expected,
     first_belief,
 )
 from controller.guard import Memory
@@ -135,6 +134,32 @@ def test_a_starting_pump_gets_the_flow_the_emitters_need_at_rest(model: HouseMod
     assert flow_c == pytest.approx(at_rest_c, abs=0.05)
 
 
+def test_in_its_first_minutes_a_pump_is_not_asked_for_hotter_water_than_at_rest(
+    model: HouseModel,
+) -> None:
+    belief = replace(first_belief(seen(), model, None), water_w_per_k=1000.0)
+    path = path_of(belief, model, settled=False)
+    at_rest_c = float(flow_for_heat(model.emitter, 3000.0, 21.0, None))
+    cold = heat_setting(FLOW_KNOB, 3000.0, path=path, snapshot=heating(return_c=at_rest_c - 8.0))
+    hot = heat_setting(FLOW_KNOB, 3000.0, path=path, snapshot=heating(return_c=at_rest_c + 8.0))
+    assert cold == pytest.approx(at_rest_c - 5.0, abs=0.05)
+    assert hot == pytest.approx(at_rest_c, abs=0.05)
+
+
+def test_a_pump_at_its_lowest_heat_is_asked_for_what_the_maker_states(model: HouseModel) -> None:
+    believed = replace(first_belief(seen(), model, None), lowest_frac=0.45)
+    least_w = lowest_heat_w(seen(), believed, model, machine())
+    stated_w = lowest_heat_w(seen(), replace(believed, lowest_frac=None), model, machine())
+    racing = heating(heat_w=2.0 * least_w, return_c=36.0)
+    wanted = decide(
+        racing, plan=plan_of(least_w), belief=believed, memory=Memory(True, AT - 20 * MINUTE),
+        model=model, machine=machine(), current=None,
+    )  # fmt: skip
+    expected_c = 36.0 + stated_w / believed.water_w_per_k
+    assert stated_w == pytest.approx(least_w * 0.3 / 0.45)
+    assert wanted.settings[Capability.FLOW_SETPOINT] == pytest.approx(expected_c, abs=0.05)
+
+
 def test_a_pump_that_slowed_down_is_asked_for_little_less_than_it_gives(model: HouseModel) -> None:
     least_w = lowest_heat_w(seen(), first_belief(seen(), model, None), model, machine())
     slow = heating(heat_w=least_w, flow_c=36.0, return_c=30.0)
@@ -229,14 +254,6 @@ def test_a_cold_room_becomes_a_debt_that_fades(model: HouseModel) -> None:
     assert cold.balance_kh == pytest.approx(-2.0, abs=0.1)
     again = run_through(model, cold, 36 * 60, room_c=21.0, heat_w=3000.0)
     assert cold.balance_kh < again.balance_kh < 0.0
-
-
-def test_a_plan_counts_on_the_disturbance_of_a_day_not_of_the_moment(model: HouseModel) -> None:
-    start = first_belief(heating(), model, None)
-    quiet = run_through(model, start, 12 * 60, heat_w=3000.0)
-    moment = replace(quiet, estimate=replace(quiet.estimate, disturbance_w=2000.0))
-    assert expected(moment).disturbance_w == quiet.usual_disturbance_w
-    assert expected(moment).state_c == quiet.estimate.state_c
 
 
 def test_a_clock_that_went_back_predicts_nothing(model: HouseModel) -> None:
