@@ -173,7 +173,7 @@ def _run_or_rest(
         return Wanted({knob.capability: value}, True, heat_w, plan.source, "heat")
     path = _heat_path(belief, model, memory, snapshot.at)
     stated_w = lowest_heat_w(snapshot, replace(belief, lowest_frac=None), model, machine)
-    at_lowest = asked_w <= AT_LOWEST_FRAC * least_w
+    at_lowest = heat_w <= AT_LOWEST_FRAC * least_w
     value = heat_setting(knob, stated_w if at_lowest else asked_w, path=path, snapshot=snapshot)
     if running and knob.capability is Capability.FLOW_SETPOINT:
         given_w = delivered_heat_w(snapshot, model)
