@@ -1,8 +1,7 @@
 """Learn the house from its records: identify, test against the model in force, adopt. Pure."""
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
@@ -13,7 +12,7 @@ from controller.learned import Lesson, Lessons, drift_words, house_name
 from controller.model import HouseModel, house_model
 from mpc.building import total_loss_w_per_k
 from mpc.house_data import HouseData
-from mpc.identify import free_run, identify, unlearned
+from mpc.identify import free_runs, identify, unlearned
 from mpc.identify_model import Identified, Prediction, Prior
 from mpc.prior import prior_of
 
@@ -28,7 +27,6 @@ BETTER_FRAC = 0.02
 
 AHEAD_H = 24.0
 STARTS_EVERY_H = 6.0
-Identify = Callable[[HouseData, Prior], Identified]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -55,11 +53,11 @@ def learn(
     model: HouseModel,
     lessons: Lessons,
     at: datetime,
-    fit: Identify = identify,
 ) -> Study:
     """One night: fit all but the last days, predict those with old and new, keep the better one.
 
-    `model` is the one in force. Raises ValueError for less than LEAST_DAYS of data.
+    `model` is the one in force. A daily pattern of gains is left out: plans are made without it, so
+    the test must be, too. Raises ValueError for less than LEAST_DAYS of data.
     """
     if data.days < LEAST_DAYS:
         raise ValueError(
@@ -68,7 +66,7 @@ def learn(
     held_days = min(max(HELD_OUT_FRAC * data.days, LEAST_HELD_OUT_DAYS), MOST_HELD_OUT_DAYS)
     held_out = len(data) - round(held_days * data.steps_per_day)
     prior = day_one_prior(config)
-    found = fit(data.part(0, held_out), prior)
+    found = replace(identify(data.part(0, held_out), prior), pattern=None)
     before = unlearned(Prior(building=model.building, log_std=prior.log_std))
     error_k, error_before_k = (day_ahead_rmse_k(m, data, held_out) for m in (found, before))
     reasons = _reasons(found, lessons, error_k, error_before_k)
@@ -115,7 +113,7 @@ def predictions(found: Identified, data: HouseData, first: int, every_h: float) 
     ahead = round(AHEAD_H * 3600.0 / data.step_s)
     stride = round(every_h * 3600.0 / data.step_s)
     starts = range(first, len(data) - ahead, stride)
-    return [free_run(found, data, start, AHEAD_H) for start in starts if _is_known(data, start)]
+    return free_runs(found, data, [s for s in starts if _is_known(data, s)], AHEAD_H)
 
 
 def _is_known(data: HouseData, start: int) -> bool:

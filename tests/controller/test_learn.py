@@ -3,11 +3,12 @@
 import math
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
 import pytest
+from learning import NOW, biased_runs, days_of, identified
 
 from controller import learn as module
 from controller.config import HouseConfig
@@ -19,9 +20,7 @@ from controller.records import StepRecord
 from controller.snapshot import Missing, Reading, Snapshot
 from drivers.api import OperatingState, Signal
 from mpc.house_data import HouseData
-from mpc.identify_model import Identified, Order, Prediction, Prior
-
-NOW = datetime.fromisoformat("2026-01-15T12:00:00+00:00")
+from mpc.identify_model import Identified, Prior
 
 
 @pytest.fixture
@@ -116,63 +115,30 @@ def test_too_few_records_are_refused_in_words(
 # ---- adopting ------------------------------------------------------------------------------------
 
 
-def days_of(days: float) -> HouseData:
-    count = round(days * 96)
-    return HouseData(
-        starts_at=NOW,
-        step_s=900.0,
-        room_c=np.full(count, 20.0),
-        heat_w=np.full(count, 3000.0),
-        outdoor_c=np.full(count, 4.0),
-        ghi_w_per_m2=np.zeros(count),
-    )
-
-
-def identified(prior: Prior, *, accepted: bool = True, bias_k: float = 0.1) -> Identified:
-    """A result whose predictions will be off by `bias_k` (kept where the pattern would be)."""
-    noise: Any = None  # no filter runs here
-    return Identified(
-        building=replace(prior.building, solar_aperture_m2=3.0),
-        order=Order.EMITTER,
-        names=("mass_outdoor_w_per_k",),
-        log_covariance=np.array([[0.01]]),
-        noise=noise,
-        pattern_w=(bias_k,),
-        candidates=(),
-        residuals=None,
-        directions=(),
-        findings=(),
-        events=(),
-        accepted=accepted,
-        reasons=() if accepted else ("the room sensor is frozen",),
-    )
-
-
-def biased_run(found: Identified, data: HouseData, start: int, hours: float) -> Prediction:
-    steps = round(hours * 3600.0 / data.step_s)
-    assert found.pattern_w is not None
-    room_c = data.room_c[start + 1 : start + 1 + steps] + found.pattern_w[0]
-    return Prediction(
-        from_at=data.at(start), step_s=data.step_s, room_c=room_c, low_c=room_c - 0.2,
-        high_c=room_c + 0.2, std_k=np.full(steps, 0.15), disturbance_w=0.0,
-    )  # fmt: skip
-
-
 @pytest.fixture
 def night(config: HouseConfig, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Study]:
     """One night of learning with a fit of this quality; the model in force is off by 0.4 K."""
-    monkeypatch.setattr(module, "free_run", biased_run)
+    monkeypatch.setattr(module, "free_runs", biased_runs)
     monkeypatch.setattr(module, "unlearned", lambda prior: identified(prior, bias_k=0.4))
     model: HouseModel = house_model(config)
 
-    def run(data: HouseData, lessons: Lessons | None = None, **quality: Any) -> Study:
+    def run(
+        data: HouseData,
+        lessons: Lessons | None = None,
+        *,
+        bias_k: float = 0.1,
+        accepted: bool = True,
+    ) -> Study:
+        def fit(_: HouseData, prior: Prior) -> Identified:
+            return identified(prior, bias_k=bias_k, accepted=accepted)
+
+        monkeypatch.setattr(module, "identify", fit)
         return learn(
             data,
             config=config,
             model=model,
             lessons=lessons or Lessons(),
             at=NOW,
-            fit=lambda _, prior: identified(prior, **quality),
         )
 
     return run
@@ -184,8 +150,8 @@ def test_a_house_that_predicts_better_is_adopted(night: Callable[..., Study]) ->
     assert study.error_k == pytest.approx(0.2)
     assert study.error_before_k == pytest.approx(0.4)
     (lesson,) = study.lessons.adopted
-    assert lesson.building.solar_aperture_m2 == 3.0
-    assert lesson.log_std == {"mass_outdoor_w_per_k": pytest.approx(0.1)}
+    assert lesson.building.heat_to_mass_frac == 0.3
+    assert lesson.log_std["mass_outdoor_w_per_k"] == pytest.approx(0.1)
 
 
 def test_a_house_that_predicts_no_better_changes_nothing(night: Callable[..., Study]) -> None:
@@ -233,7 +199,7 @@ def test_the_last_days_are_kept_for_the_test(
 def test_the_error_counts_all_leads_of_all_runs(
     monkeypatch: pytest.MonkeyPatch, config: HouseConfig
 ) -> None:
-    monkeypatch.setattr(module, "free_run", biased_run)
+    monkeypatch.setattr(module, "free_runs", biased_runs)
     found = identified(Prior(building=house_model(config).building), bias_k=0.25)
     data = days_of(9.0)
     assert day_ahead_rmse_k(found, data, 7 * 96) == pytest.approx(0.25)
