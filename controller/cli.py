@@ -26,6 +26,8 @@ from controller.connect import connect
 from controller.explain_verb import add_explain_verb
 from controller.history import add_history_verbs
 from controller.hot_water_steering import hot_water_words
+from controller.house_prior import day_one
+from controller.learn_verb import add_learn_verb, learned_words
 from controller.liveness import ClockTrust, Supervisor
 from controller.online import Answer, ask_online
 from controller.owner import ask
@@ -124,6 +126,7 @@ def check(
     try:
         outside = connect(settings, WallClock().now)
         granted = sorted(may_write(settings, outside.pump))
+        house = day_one(settings)
     except ConfigurationError as error:
         fail(f"{config}: {error}")
     signals: dict[str, str] = {}
@@ -143,6 +146,7 @@ def check(
             {
                 "settings": shown,
                 "writes": granted,
+                "house": {"loss_w_per_k": house.loss.w_per_k, "range": house.loss.range_w_per_k},
                 "heat": heat,
                 "tank": tank,
                 "signals": signals,
@@ -159,6 +163,8 @@ def check(
     for answer in answers:
         mark = "" if answer.good else "no answer: "
         out.print(f"{answer.of:24} {mark}{answer.text}", highlight=False, markup=False)
+    for said in house.words, *learned_words(settings):
+        out.print(said, highlight=False, markup=False)
     if knob is None:
         out.print("This pump has no knob for heat.", highlight=False)
     else:
@@ -316,6 +322,7 @@ def resume(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None
 add_care_verbs(app)
 add_explain_verb(app)
 add_history_verbs(app)
+add_learn_verb(app)
 add_probe_verb(app)
 
 
