@@ -238,6 +238,9 @@ def status(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None
         table.add_row(name, escape(f"missing since {gone['since']}: {gone['reason']}"))
     out.print(table)
     said = "; ".join(now.get("reasons", [])) or "no objection"
+    out.print(_believed(now["believed"]), markup=False, highlight=False)
+    for note in now["notes"]:
+        out.print(f"note: {note}", markup=False, highlight=False)
     out.print(f"wants {now['wanted']} ({now['wanted_source']}); guard: {said}", markup=False)
     if "not_applied" in now:
         out.print(f"pump: {now['not_applied']}", markup=False, highlight=False)
@@ -248,6 +251,15 @@ def status(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None
 
 
 @app.command(epilog='Example: heatherd override 22.5 --for "3 h"')
+def _believed(found: dict[str, Any]) -> str:
+    told = found["innovations"]
+    return (
+        f"believes the room is at {found['room_c']:.1f} °C, with {found['lasting_w']:+d} W that"
+        f" last and {found['passing_w']:+d} W that pass; readings differ by {told['mean_k']:+.2f} K"
+        f" in the mean, {told['spread']:.1f} times as much as expected"
+    )
+
+
 def override(
     room_c: Annotated[float, typer.Argument(help="room temperature wanted, °C")],
     duration: For = None,

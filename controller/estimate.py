@@ -1,18 +1,18 @@
 """From one snapshot to the next: heat that went in, the house's state, what was learned. Pure."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 
+from controller.innovations import Innovations
 from controller.model import HouseModel
-from controller.snapshot import Snapshot
+from controller.room_sensor import RoomSensor
+from controller.snapshot import Reading, Snapshot
 from drivers.api import OperatingState, Signal
 from mpc import estimator
 from mpc.building import Emitter, flow_for_heat, heat_for_flow
 from mpc.heat_pump import capacity_w, cop, part_load_gain, source_for
 from mpc.plan import Estimate
-
-ROOM_STD_K = 0.15
-"""Measurement noise of a domestic room sensor with 0.1 K steps and its placement."""
 
 BALANCE_TIME_S = 36 * 3600.0
 """Memory of the mean-temperature balance: about a day and a half, as long as prices are known."""
@@ -22,9 +22,6 @@ SHARE_TIME_S = 2 * 86400.0
 LEAST_SHARE_FRAC = 0.7
 """Hot water and defrosting take about 7 % of a winter day at first guess; learned over two days,
 and never believed to take more than 30 %."""
-
-USUAL_TIME_S = 24 * 3600.0
-"""Memory of the usual disturbance: a whole day, in which what swings with the hours cancels."""
 
 GAIN_TIME_S = 12 * 3600.0
 """Time constant of learning how well the emitters really give off heat."""
@@ -70,9 +67,10 @@ class Belief:
     emitter_gain_frac: float  # real heat of the emitters over the assumed one
     water_w_per_k: float  # heat per kelvin between flow and return: the water's capacity flow
     heating_share_frac: float  # share of the time left for the rooms by hot water and defrosting
-    usual_disturbance_w: float  # the disturbance over the last day: what a plan counts on
     known_for_s: float  # how long the house has been watched
     lowest_frac: float | None = None  # lowest continuous heat over capacity, once it was seen
+    room: RoomSensor = field(default_factory=RoomSensor)
+    innovations: Innovations = field(default_factory=Innovations)
 
 
 def delivered_heat_w(
@@ -122,8 +120,8 @@ def _heat_from_power_w(net_w: float, outdoor_c: float, flow_c: float, model: Hou
 def first_belief(snapshot: Snapshot, model: HouseModel, restored: Belief | None) -> Belief:
     """After a start: a house near steady state at the measured room temperature.
 
-    What changes slowly (unexplained heat, balance, emitters) is taken over from an earlier run; the
-    temperatures too if they are recent.
+    What changes slowly (lasting unexplained heat, balance, emitters) is taken over from an earlier
+    run; the temperatures too if they are recent.
     """
     outdoor_c = snapshot.value(Signal.OUTDOOR_C)
     estimate = estimator.initial(
@@ -132,14 +130,16 @@ def first_belief(snapshot: Snapshot, model: HouseModel, restored: Belief | None)
         room_c=snapshot.value(Signal.ROOM_C),
         outdoor_c=STANDARD_WINTER_C if outdoor_c is None else outdoor_c,
     )
-    if restored is None or len(restored.estimate.state_c) != len(estimate.state_c):
+    if restored is None:
         return Belief(
-            estimate, 0.0, 1.0, design_water_w_per_k(model.emitter), FIRST_SHARE_FRAC, 0.0, 0.0
+            estimate, 0.0, 1.0, design_water_w_per_k(model.emitter), FIRST_SHARE_FRAC, 0.0
         )
-    kept = replace(estimate, disturbance_w=restored.estimate.disturbance_w)
+    if len(restored.estimate.state_c) != len(estimate.state_c):  # the house model is another one
+        return replace(restored, estimate=estimate, room=RoomSensor())
+    kept = estimator.resumed(estimate, restored.estimate)
     if (snapshot.at - restored.estimate.at).total_seconds() < RECENT_S:
         kept = replace(kept, state_c=restored.estimate.state_c)
-    return replace(restored, estimate=kept)
+    return replace(restored, estimate=kept, room=RoomSensor(step_k=restored.room.step_k))
 
 
 def believe(
@@ -171,24 +171,15 @@ def believe(
     outdoor_c = before.value(Signal.OUTDOOR_C)
     if outdoor_c is None:
         outdoor_c = outdoor_forecast_c
-    estimate = estimator.predict(
-        belief.estimate,
-        model.building,
-        until=now.at,
-        heat_w=heat_w,
-        outdoor_c=STANDARD_WINTER_C if outdoor_c is None else outdoor_c,
-        ghi_w_per_m2=ghi_w_per_m2,
-    )
-    room_c = now.value(Signal.ROOM_C)
-    if room_c is not None and _is_news(now, before):
-        estimate = estimator.correct(estimate, room_c=room_c, std_k=ROOM_STD_K)
+    inputs = _Inputs(heat_w, STANDARD_WINTER_C if outdoor_c is None else outdoor_c, ghi_w_per_m2)
+    followed = _follow(belief, now, model, inputs, is_news=_is_news(now, before))
+    room_c = None if followed.room.frozen else now.value(Signal.ROOM_C)
     return Belief(
-        estimate=estimate,
+        estimate=followed.estimate,
         balance_kh=_balance(belief.balance_kh, room_c, target_c, span_s),
         emitter_gain_frac=_emitter_gain(belief, now, model, running_s=running_s, span_s=span_s),
         water_w_per_k=_water(belief, now, model, running_s=running_s, span_s=span_s),
         heating_share_frac=_heating_share(belief.heating_share_frac, now, span_s),
-        usual_disturbance_w=_usual(belief, estimate, span_s),
         known_for_s=belief.known_for_s + span_s,
         lowest_frac=_lowest(
             belief,
@@ -199,7 +190,70 @@ def believe(
             asked_flow_c=asked_flow_c,
             least_frac=least_frac,
         ),
+        room=followed.room,
+        innovations=followed.innovations,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Inputs:
+    """What acted on the house over a span."""
+
+    heat_w: float
+    outdoor_c: float
+    ghi_w_per_m2: float
+
+    def onward(self, estimate: Estimate, model: HouseModel, until: datetime) -> Estimate:
+        """The belief at the end of the span."""
+        return estimator.predict(
+            estimate,
+            model.building,
+            until=until,
+            heat_w=self.heat_w,
+            outdoor_c=self.outdoor_c,
+            ghi_w_per_m2=self.ghi_w_per_m2,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Followed:
+    """The house and its sensor after a span."""
+
+    estimate: Estimate
+    room: RoomSensor
+    innovations: Innovations
+
+
+def _follow(
+    belief: Belief, now: Snapshot, model: HouseModel, inputs: _Inputs, *, is_news: bool
+) -> _Followed:
+    """Predicted over the span, then corrected by a new reading of a sensor that works.
+
+    When a sensor is found frozen, what it said since its last change is taken back.
+    """
+    was = belief.room
+    span_s = (now.at - belief.estimate.at).total_seconds()
+    estimate = inputs.onward(belief.estimate, model, now.at)
+    free = estimate
+    if was.free and not was.frozen:
+        free = inputs.onward(was.free_from(belief.estimate), model, now.at)
+    room = was.passed(span_s, free)
+    reading = now.signals.get(Signal.ROOM_C)
+    if not is_news or not isinstance(reading, Reading):
+        return _Followed(estimate, room, belief.innovations)
+    room = room.told(reading.value)
+    if room.frozen:
+        if not was.frozen:
+            unread = estimator.initial(
+                model.building, at=now.at, room_c=None, outdoor_c=inputs.outdoor_c
+            )
+            unsure = estimator.resumed(unread, estimate)
+            estimate = replace(free, covariance=unsure.covariance)
+        return _Followed(estimate, room, belief.innovations)
+    std_k = room.std_k((now.at - reading.at).total_seconds())
+    found = estimator.innovation(estimate, room_c=reading.value, std_k=std_k)
+    estimate = estimator.correct(estimate, room_c=reading.value, std_k=std_k)
+    return _Followed(estimate, room.used(), belief.innovations.seen(found))
 
 
 def _is_news(now: Snapshot, before: Snapshot) -> bool:
@@ -295,23 +349,6 @@ def _heating_share(share_frac: float, snapshot: Snapshot, span_s: float) -> floa
     busy = state in (OperatingState.DHW, OperatingState.DEFROST)
     weight = 1.0 - math.exp(-span_s / SHARE_TIME_S)
     return max(LEAST_SHARE_FRAC, share_frac + weight * ((0.0 if busy else 1.0) - share_frac))
-
-
-def _usual(belief: Belief, estimate: Estimate, span_s: float) -> float:
-    """A running mean that takes in all there is until there is a day of it."""
-    memory_s = min(belief.known_for_s + span_s, USUAL_TIME_S)
-    weight = 1.0 - math.exp(-span_s / memory_s)
-    usual_w = belief.usual_disturbance_w
-    return usual_w + weight * (estimate.disturbance_w - usual_w)
-
-
-def expected(belief: Belief) -> Estimate:
-    """The estimate a plan starts from: the state of now, with the disturbance of a whole day.
-
-    What a small network cannot explain swings with the hours of the day (sun on walls, heat that
-    comes late); carried into the next two days, the moment's value would mislead every plan.
-    """
-    return replace(belief.estimate, disturbance_w=belief.usual_disturbance_w)
 
 
 def emitter_now(belief: Belief, model: HouseModel) -> Emitter:

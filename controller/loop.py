@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 
 from controller.act import Actuator, let_go
 from controller.actuation import DIRECT, LIMITS
+from controller.belief_words import belief_notes
 from controller.clock import Clock, ClockWatch
 from controller.estimate import Belief
 from controller.experience import EXPERIENCE, Experience
@@ -150,7 +151,7 @@ class Loop:
             wanted=wanted,
             verdict=verdict,
             outcome=outcome,
-            notes=tuple(text for text in (note, *p.forecasts.known.notes) if text is not None),
+            notes=_notes(note, *p.forecasts.known.notes, *belief_notes(belief)),
             plan_time_ms=None if news is None else round(news.took_ms, 1),
             not_solved=news is not None and isinstance(news.result, NotSolved),
             config_hash=p.config_hash,
@@ -329,6 +330,10 @@ CODECS: Mapping[str, TypeAdapter[Any]] = {
 
 
 async def _sleep_or_stop(clock: Clock, at: datetime, stop: asyncio.Event) -> None:
+def _notes(*texts: str | None) -> tuple[str, ...]:
+    return tuple(text for text in texts if text is not None)
+
+
     sleeping = asyncio.ensure_future(clock.sleep_until(at))
     stopping = asyncio.ensure_future(stop.wait())
     try:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from controller.act import Applied, NotApplied
+from controller.belief_words import believed
 from controller.clock import Clock
 from controller.guard import Allowed, Altered, Refused
 from controller.loop import Loop
@@ -176,6 +177,7 @@ def status_of(record: StepRecord) -> Answer:
         **said,
         **_outcome_of(record),
         "notes": list(record.notes),
+        "believed": believed(record.belief),
     }
 
 

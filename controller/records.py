@@ -7,7 +7,7 @@ Numbers are written in full, so that a replay computes with exactly what the cyc
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -15,12 +15,17 @@ from controller.act import Applied, NotApplied, Outcome
 from controller.estimate import Belief
 from controller.guard import Allowed, Altered, Memory, Purpose, Refused, Verdict, Wanted
 from controller.hot_water_steering import TankNow
+from controller.innovations import Innovations
+from controller.room_sensor import RoomSensor
 from controller.snapshot import Measured, Missing, Reading, Snapshot
 from controller.wishes import Target
 from drivers.api import Capability, Signal
 from mpc.plan import Estimate
 
-VERSION = 2
+VERSION = 3
+
+EARLIER_VERSION = 2
+"""Still read: there the unexplained heat was one, and plans counted on its mean over a day."""
 
 UNREADABLE = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError)
 """What Python says to a text that is not a record."""
@@ -55,6 +60,7 @@ class StepRecord:
     learned_hash: str | None = None  # of the learned building in force; None: as on day one
     writes_left: float | None = None  # of the heat knob, this week; None: no limit
     tank: TankNow | None = None  # None: not ours, or not known
+    version: int = VERSION  # as it was read; written is always the newest
 
     @property
     def at(self) -> datetime:
@@ -106,7 +112,7 @@ def from_json(text: str) -> StepRecord:
     """The record of a line; raises `RecordError` for anything else."""
     try:
         body = json.loads(text)
-        if body["v"] != VERSION:
+        if body["v"] not in (VERSION, EARLIER_VERSION):
             raise RecordError(f"record version {body['v']}, this program reads {VERSION}")
         return _record_in(body)
     except RecordError:
@@ -122,7 +128,7 @@ def _record_in(body: Mapping[str, Any]) -> StepRecord:
         continues=body["continues"],
         snapshot=Snapshot(at, {Signal(k): _measured_in(v, at) for k, v in body["signals"].items()}),
         target=Target(*body["target"]),
-        belief=_belief_in(body["belief"], at),
+        belief=(_belief_in if body["v"] == VERSION else _earlier_belief_in)(body["belief"], at),
         memory=_memory_in(body["memory"], at),
         ghi_w_per_m2=body["ghi"],
         outdoor_forecast_c=body["outdoor_forecast"],
@@ -140,6 +146,7 @@ def _record_in(body: Mapping[str, Any]) -> StepRecord:
         config_hash=body["config"],
         learned_hash=body.get("learned"),
         tank=_tank_in(body.get("tank")),
+        version=body["v"],
     )
 
 
@@ -174,17 +181,44 @@ def _measured_in(raw: Any, now: datetime) -> Measured:
 def _belief_out(belief: Belief) -> list[object]:
     e = belief.estimate
     return [
-        list(e.state_c), e.disturbance_w, list(e.covariance), belief.balance_kh,
+        list(e.state_c), [e.disturbance_w, e.passing_w], list(e.covariance), belief.balance_kh,
         belief.emitter_gain_frac, belief.water_w_per_k, belief.heating_share_frac,
-        belief.usual_disturbance_w, belief.known_for_s, belief.lowest_frac,
+        belief.known_for_s, belief.lowest_frac, list(astuple(belief.room)),
+        list(astuple(belief.innovations)),
     ]  # fmt: skip
 
 
 def _belief_in(raw: list[Any], at: datetime) -> Belief:
+    lasting_w, passing_w = raw[1]
     estimate = Estimate(
-        at=at, state_c=tuple(raw[0]), disturbance_w=raw[1], covariance=tuple(raw[2])
+        at=at,
+        state_c=tuple(raw[0]),
+        disturbance_w=lasting_w,
+        passing_w=passing_w,
+        covariance=tuple(raw[2]),
     )
-    return Belief(estimate, *raw[3:10])
+    learned = Belief(estimate, *raw[3:9])
+    return replace(learned, room=_sensor_in(raw[9]), innovations=Innovations(*raw[10]))
+
+
+def _sensor_in(raw: list[Any]) -> RoomSensor:
+    value_c, unchanged_s, unused_s, step_k, free, low_c, high_c, frozen = raw
+    return RoomSensor(
+        value_c, unchanged_s, unused_s, step_k, tuple(free), low_c, high_c, frozen=frozen
+    )
+
+
+def _earlier_belief_in(raw: list[Any], at: datetime) -> Belief:
+    """What plans counted on is what lasts; the rest of that moment's heat passes."""
+    usual_w = raw[7]
+    estimate = Estimate(
+        at=at,
+        state_c=tuple(raw[0]),
+        disturbance_w=usual_w,
+        passing_w=raw[1] - usual_w,
+        covariance=tuple(raw[2]),
+    )
+    return Belief(estimate, *raw[3:7], *raw[8:10])
 
 
 def _memory_out(memory: Memory) -> list[object]:

@@ -1,6 +1,7 @@
 """Run recorded steps again through the pure stages and report every difference.
 
 The plan is an input, so a replay needs no solver; `replan` asks the solver again and compares.
+Records of an earlier version keep the belief that they hold: it was estimated otherwise then.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,7 +16,7 @@ from controller.learned import LEARNED_BUILDING
 from controller.model import house_model
 from controller.planner import PLAN, REQUEST, solve_request
 from controller.recorder import Records
-from controller.records import StepRecord
+from controller.records import VERSION, StepRecord
 from controller.stages import Stages, previous_of, settings_of
 from controller.step import machine
 from drivers.api import Knob
@@ -132,7 +133,7 @@ def _step(
     snapshot = record.snapshot
     memory = remember(Memory() if before is None else before.memory, snapshot)
     belief = record.belief
-    if before is not None:
+    if before is not None and before.version == record.version == VERSION:
         belief = stages.estimate(
             snapshot,
             previous=previous_of(before),

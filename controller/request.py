@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from controller.config import HouseConfig
-from controller.estimate import Belief, emitter_now, expected
+from controller.estimate import Belief, emitter_now
 from controller.experience import Experience
 from controller.forecasts import Known
 from controller.guard import Memory
@@ -56,7 +56,7 @@ def plan_request(
     return PlanRequest(
         made_at=at,
         horizon=horizon,
-        estimate=expected(belief),
+        estimate=belief.estimate,
         comfort=_comfort(horizon, belief, target_at, (config, experience.margin)),
         limits=HeatLimits(
             flow_max_c=pump.flow_max_c,

@@ -89,7 +89,7 @@ def ahead(plan: Plan, at: datetime, *, belief: Belief, model: HouseModel) -> Ahe
     target_c = 0.5 * (_hourly(plan.low_c, plan, at, hours) + _hourly(plan.high_c, plan, at, hours))
     if plan.outdoor_c:
         outdoor_c = _hourly(plan.outdoor_c, plan, at, hours)
-        gain_w = model.building.internal_gains_w + belief.usual_disturbance_w
+        gain_w = model.building.internal_gains_w + belief.estimate.disturbance_w
         steady = steady_state(model.building, room_c=target_c, outdoor_c=outdoor_c, gain_w=gain_w)
         own_w = np.maximum(steady.heat_w, 0.0)
     else:

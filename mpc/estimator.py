@@ -35,7 +35,9 @@ FIRST_STD_K = (0.3, 1.5, 1.5)  # air read, the rest inferred from it
 UNREAD_STD_K = 3.0
 GATE_STD = 4.0  # an innovation beyond this many standard deviations is trusted less
 GATE_WIDENS_FRAC = 0.1  # and widens the air's variance by this share of what would explain it
+NOTABLE_W = 3.0 * PASSING_STD_W  # so much passing heat is a window or a stove
 DAY_S = 86_400.0
+COVARIANCE_DIGITS = 9  # significant ones: enough, and half as long in a record
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,8 +154,8 @@ def correct(estimate: Estimate, *, room_c: float, std_k: float) -> Estimate:
 
     A reading far outside what was expected counts for less, as if its noise explained the
     difference, but each one also widens the variances of the air and of the passing heat: an
-    outlier passes, while a house that has really changed is believed after some readings, as
-    something that passes rather than as another house.
+    outlier passes, while a house that has really changed is believed after some readings. The more
+    passes anyway (a stove, a window), the less a reading says of what lasts.
     """
     z, p = _vector(estimate), covariance_of(estimate)
     surprise_k = room_c - float(z[0])
@@ -161,6 +163,7 @@ def correct(estimate: Estimate, *, room_c: float, std_k: float) -> Estimate:
     beyond = max((surprise_k / GATE_STD) ** 2 - (float(p[0, 0]) + noise), 0.0)
     noise += beyond
     gain = p[:, 0] / (p[0, 0] + noise)
+    gain[-2] /= 1.0 + (float(z[-1]) / NOTABLE_W) ** 2
     keep = np.eye(len(z))
     keep[:, 0] -= gain
     joseph = keep @ p @ keep.T + noise * np.outer(gain, gain)
@@ -185,6 +188,10 @@ def _packing(n: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     return rows * n + columns, place
 
 
+def _short(value: float) -> float:
+    return float(f"{value:.{COVARIANCE_DIGITS}g}")
+
+
 def _vector(estimate: Estimate) -> FloatArray:
     return np.array([*estimate.state_c, estimate.disturbance_w, estimate.passing_w])
 
@@ -198,5 +205,5 @@ def _estimate(at: datetime, z: FloatArray, p: FloatArray) -> Estimate:
         state_c=tuple(state_c),
         disturbance_w=lasting_w,
         passing_w=passing_w,
-        covariance=tuple(symmetric.ravel()[upper].tolist()),
+        covariance=tuple(_short(value) for value in symmetric.ravel()[upper].tolist()),
     )

@@ -229,12 +229,19 @@ def test_status_is_shown_to_people_and_programs(
         "missing": {"dhw_c": {"reason": "[/x] offline", "since": "2026-01-15T11:00:00+00:00"}},
         "wanted": "heat", "wanted_source": "mpc", "planned_heat_w": 3000.0,
         "verdict": "altered", "settings": {"flow_setpoint": 35.0},
-        "reasons": ["room at the frost floor"], "notes": [],
+        "reasons": ["room at the frost floor"], "notes": ["open window? the rooms lose 2.1 kW"],
+        "believed": {
+            "room_c": 20.4, "lasting_w": -120, "passing_w": -2100,
+            "innovations": {"readings": 400, "mean_k": 0.01, "spread": 1.1, "lag1": 0.2},
+        },
     }  # fmt: skip
     service({"ok": True, "status": status, "released": True, "wish": None})
     people = heatherd("status", config=file)
     assert people.exit_code == 0
-    for part in ("target 21.0 °C", "20.5", "[/x] offline", "frost floor", "released"):
+    for part in (
+        "target 21.0 °C", "20.5", "[/x] offline", "frost floor", "released",
+        "at 20.4 °C", "-120 W that last", "-2100 W that pass", "open window?",
+    ):  # fmt: skip
         assert part in people.stdout
     assert json.loads(heatherd("status", "--json", config=file).stdout)["status"] == status
 

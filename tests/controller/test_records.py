@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from controller.act import Applied, NotApplied
 from controller.estimate import Belief
 from controller.guard import Allowed, Altered, Memory, Purpose, Refused, Wanted
+from controller.innovations import Innovations
 from controller.records import RecordError, StepRecord, content_hash, from_json, to_json
+from controller.room_sensor import RoomSensor
 from controller.snapshot import Missing, Reading, Snapshot
 from controller.wishes import Target
 from drivers.api import Capability, Signal
@@ -21,6 +23,10 @@ from mpc.plan import Estimate
 
 AT = datetime(2026, 1, 15, 12, 0, 0, 123456, tzinfo=UTC)
 FLOW = Capability.FLOW_SETPOINT
+SENSOR = RoomSensor(
+    20.5, 3723.4567, 61.2345, 0.098765, (20.123456, 19.987654, 24.555555, -123.456789, 67.890123),
+    20.012345, 20.612345, frozen=True,
+)  # fmt: skip
 
 
 def full_record() -> StepRecord:
@@ -33,13 +39,18 @@ def full_record() -> StepRecord:
         continues=True,
         snapshot=Snapshot(AT, {**signals, Signal.ROOM_C: Missing("room sensor is offline", AT)}),
         target=Target(21.0, 1.0, "wall thermostat"),
-        belief=believed(
-            Estimate(
-                at=AT,
-                state_c=(20.123456789012345, 19.98765432109876, 24.5555555555555),
-                disturbance_w=-123.45678901234567,
-                covariance=tuple(0.1234567890123456 / (n + 1) for n in range(16)),
-            )
+        belief=replace(
+            believed(
+                Estimate(
+                    at=AT,
+                    state_c=(20.123456789012345, 19.98765432109876, 24.5555555555555),
+                    disturbance_w=-123.45678901234567,
+                    passing_w=67.89012345678901,
+                    covariance=tuple(round(0.1234567890123456 / (n + 1), 9) for n in range(15)),
+                )
+            ),
+            room=SENSOR,
+            innovations=Innovations(412.0, -0.012345, 0.876543, 0.654321, -1.543210),
         ),
         memory=Memory(True, AT - timedelta(minutes=3), {FLOW: 38.2}, blocked_s=90.0, seen_at=AT),
         ghi_w_per_m2=123.45,
@@ -76,6 +87,11 @@ knobs = st.dictionaries(st.sampled_from(Capability), numbers, max_size=2)
 purposes = st.dictionaries(st.sampled_from(Capability), st.sampled_from(Purpose), max_size=2)
 reasons = st.lists(words, max_size=3).map(tuple)
 names = st.none() | words
+sensors = st.builds(
+    RoomSensor, st.none() | numbers, *[numbers] * 3, st.lists(numbers, max_size=6).map(tuple),
+    *[numbers] * 2, frozen=st.booleans(),
+)  # fmt: skip
+tallies = st.builds(Innovations, *[numbers] * 5)
 learned = st.tuples(*[numbers] * len(LEARNED))
 
 
@@ -89,13 +105,16 @@ def any_record(draw: st.DrawFn) -> StepRecord:
         at=at,
         state_c=tuple(draw(st.lists(numbers, min_size=1, max_size=4))),
         disturbance_w=draw(numbers),
+        passing_w=draw(numbers),
         covariance=tuple(draw(st.lists(numbers, max_size=4))),
     )
     return StepRecord(
         continues=draw(st.booleans()),
         snapshot=Snapshot(at, draw(st.dictionaries(st.sampled_from(Signal), measured, max_size=3))),
         target=Target(draw(numbers), draw(numbers), draw(words)),
-        belief=Belief(estimate, *draw(learned)),
+        belief=replace(
+            Belief(estimate, *draw(learned)), room=draw(sensors), innovations=draw(tallies)
+        ),
         memory=draw(
             st.builds(
                 Memory,
@@ -195,8 +214,26 @@ def test_a_record_with_a_wrong_part_is_refused(key: str, value: object) -> None:
         from_json(json.dumps({**body(), key: value}))
 
 
+def test_a_record_of_the_version_before_is_read_with_what_plans_counted_on() -> None:
+    """There the unexplained heat was one number, and its mean over a day stood beside it."""
+    old = body()
+    state_c, (moment_w, _), covariance, *learned, known_for_s, lowest_frac, _, _ = old["belief"]
+    usual_w = 55.5
+    old["belief"] = [
+        state_c, moment_w, covariance, *learned, usual_w, known_for_s, lowest_frac
+    ]  # fmt: skip
+    record = from_json(json.dumps({**old, "v": 2}))
+    new = full_record().belief
+    assert record.version == 2
+    assert record.belief.estimate.disturbance_w == usual_w
+    assert record.belief.estimate.passing_w == moment_w - usual_w
+    assert record.belief == replace(
+        new, estimate=record.belief.estimate, room=RoomSensor(), innovations=Innovations()
+    )
+
+
 def test_another_version_is_named() -> None:
-    with pytest.raises(RecordError, match="record version 7, this program reads 2"):
+    with pytest.raises(RecordError, match="record version 7, this program reads 3"):
         from_json(json.dumps({**body(), "v": 7}))
 
 

@@ -30,7 +30,7 @@ WISHES = Wishes(
     released=True,
 )
 BELIEF = believed(
-    Estimate(at=AT, state_c=(21.0, 20.5), disturbance_w=-120.5, covariance=(0.1,) * 9)
+    Estimate(at=AT, state_c=(21.0, 20.5), disturbance_w=-120.5, covariance=(0.1,) * 10)
 )
 
 
