@@ -1,12 +1,14 @@
 """The section [tariff]: what a kWh and a kW cost, as contract and grid company say. Pure."""
 
 import re
+from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
 from controller.config_values import Duration, Section
+from controller.tariff_presets import overridden, preset
 
 _DAY = re.compile(r"^(?:(\d{4})-)?(\d{2})-(\d{2})$")
 _EASTER = re.compile(r"^easter(?:([+-])(\d{1,2}))?$")
@@ -174,6 +176,12 @@ class Peak(Section):
 class TariffSection(Section):
     """What a kWh costs: (spot × (1 + margin_frac) + adder + tariff.energy) × (1 + vat_frac)."""
 
+    preset: str | None = Field(
+        None,
+        exclude=True,
+        description="a tariff that comes with heatherd; every key given here replaces its own, "
+        "rates and charges by name. `heatherd tariff --presets` lists them",
+    )
     currency: str = Field("EUR", min_length=3, max_length=3)
     margin_frac: float = Field(0.0, ge=0, le=1, description="supplier's margin on spot")
     adder_per_kwh: float = Field(
@@ -186,6 +194,14 @@ class TariffSection(Section):
     energy: tuple[EnergyPiece, ...] = Field(())
     export: Export | None = Field(None)
     peak: tuple[Peak, ...] = Field(())
+
+    @model_validator(mode="before")
+    @classmethod
+    def _on_preset(cls, given: object) -> object:
+        """Resolved at once, so that records hold the rates and not a name for them."""
+        if not isinstance(given, Mapping) or not isinstance(given.get("preset"), str):
+            return given
+        return overridden(preset(given["preset"]).tariff, given)
 
     @model_validator(mode="after")
     def _pieces_fit(self) -> Self:
