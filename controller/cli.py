@@ -238,10 +238,10 @@ def status(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None
     for name, gone in now["missing"].items():
         table.add_row(name, escape(f"missing since {gone['since']}: {gone['reason']}"))
     out.print(table)
-    said = "; ".join(now.get("reasons", [])) or "no objection"
     out.print(_believed(now["believed"]), markup=False, highlight=False)
     for note in now["notes"]:
         out.print(f"note: {note}", markup=False, highlight=False)
+    said = "; ".join(now.get("reasons", [])) or "no objection"
     out.print(f"wants {now['wanted']} ({now['wanted_source']}); guard: {said}", markup=False)
     if "not_applied" in now:
         out.print(f"pump: {now['not_applied']}", markup=False, highlight=False)
@@ -251,7 +251,6 @@ def status(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None
     out.print("The pump is released." if answer["released"] else "", end="")
 
 
-@app.command(epilog='Example: heatherd override 22.5 --for "3 h"')
 def _believed(found: dict[str, Any]) -> str:
     told = found["innovations"]
     return (
@@ -261,6 +260,7 @@ def _believed(found: dict[str, Any]) -> str:
     )
 
 
+@app.command(epilog='Example: heatherd override 22.5 --for "3 h"')
 def override(
     room_c: Annotated[float, typer.Argument(help="room temperature wanted, °C")],
     duration: For = None,

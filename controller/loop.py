@@ -17,6 +17,7 @@ from controller.estimate import Belief
 from controller.experience import EXPERIENCE, Experience
 from controller.forecasts import KNOWN, Forecasts, Known
 from controller.guard import Memory, Refused, remember
+from controller.hot_water import runs_short
 from controller.hot_water_steering import TankNow
 from controller.learned import KEY as LEARNED
 from controller.learned import LEARNED_BUILDING, LESSONS
@@ -329,11 +330,11 @@ CODECS: Mapping[str, TypeAdapter[Any]] = {
 }
 
 
-async def _sleep_or_stop(clock: Clock, at: datetime, stop: asyncio.Event) -> None:
 def _notes(*texts: str | None) -> tuple[str, ...]:
     return tuple(text for text in texts if text is not None)
 
 
+async def _sleep_or_stop(clock: Clock, at: datetime, stop: asyncio.Event) -> None:
     sleeping = asyncio.ensure_future(clock.sleep_until(at))
     stopping = asyncio.ensure_future(stop.wait())
     try:
