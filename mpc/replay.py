@@ -64,14 +64,6 @@ def house_of(request: PlanRequest) -> House:
     )
 
 
-def steady_at_target(request: PlanRequest, house: House) -> Steady:
-    """Heat and state that would hold each step's target for ever in that step's weather, no sun."""
-    return steady_state(
-        request.building,
-        room_c=request.comfort.target_c,
-        outdoor_c=request.horizon.outdoor_c,
-        gain_w=house.gain_w,
-    )
 def _gain_w(request: PlanRequest, gone_s: float) -> FloatArray:
     """Heat into the air beside heating and sun; of the first step `gone_s` are over."""
     step_s, estimate = float(request.horizon.step_s), request.estimate
@@ -83,6 +75,14 @@ def _gain_w(request: PlanRequest, gone_s: float) -> FloatArray:
     return lasting_w + estimate.passing_w * np.array(left_frac)
 
 
+def steady_at_target(request: PlanRequest, house: House) -> Steady:
+    """Heat and state that would hold each step's target for ever in that step's weather, no sun."""
+    return steady_state(
+        request.building,
+        room_c=request.comfort.target_c,
+        outdoor_c=request.horizon.outdoor_c,
+        gain_w=house.gain_w,
+    )
 
 
 def emission_at(request: PlanRequest, states_c: FloatArray) -> Emission:
