@@ -38,7 +38,7 @@ done
 opt=$prefix/opt/heatherd
 etc=$prefix/etc/heatherd
 state=$prefix/var/lib/heatherd
-unit=$prefix/etc/systemd/system/heatherd.service
+units=$prefix/etc/systemd/system
 command_link=$prefix/usr/local/bin/heatherd
 config=$etc/house.toml
 
@@ -60,8 +60,8 @@ has_systemd() { [ -z "$prefix" ] && { [ -d /run/systemd/system ] || [ "$dry_run"
 
 remove() {
   # Stopping runs `heatherd release`, which needs the program: first stop, then remove.
-  if has_systemd; then run systemctl disable --now heatherd.service; fi
-  run rm -f "$unit" "$command_link"
+  if has_systemd; then run systemctl disable --now heatherd-learn.timer heatherd.service; fi
+  run rm -f "$units"/heatherd.service "$units"/heatherd-learn.{service,timer} "$command_link"
   if has_systemd; then run systemctl daemon-reload; fi
   run rm -rf "$opt"
   say "removed; $etc and $state are kept, and so is the user heatherd"
@@ -112,8 +112,8 @@ accepts_config() {
 
 switch_to() {
   run ln -sfn "$(basename "$1")" "$opt/venv"
-  run install -d -m 755 "$(dirname "$unit")" "$(dirname "$command_link")"
-  run install -m 644 "$root/deploy/systemd/heatherd.service" "$unit"
+  run install -d -m 755 "$units" "$(dirname "$command_link")"
+  run install -m 644 "$root"/deploy/systemd/heatherd{.service,-learn.service,-learn.timer} "$units"
   run ln -sfn /opt/heatherd/venv/bin/heatherd "$command_link"
   if has_systemd; then run systemctl daemon-reload; fi
 }
@@ -121,6 +121,7 @@ switch_to() {
 start() {
   if has_systemd; then
     run systemctl enable heatherd.service
+    run systemctl enable --now heatherd-learn.timer
     run systemctl restart heatherd.service
     say "running; watch it with: journalctl -u heatherd -f"
   else
