@@ -35,7 +35,6 @@ from controller.probe_verb import add_probe_verb
 from controller.snapshot import Measured, Reading
 from controller.steering import can_follow
 from controller.store import StoreError
-from controller.tariff_verb import add_tariff_verb
 from controller.terminal import (
     DEFAULT_CONFIG,
     AsJson,
@@ -337,7 +336,6 @@ add_explain_verb(app)
 add_history_verbs(app)
 add_learn_verb(app)
 add_probe_verb(app)
-add_tariff_verb(app)
 
 
 def add_verbs_of_other_packages() -> None:
