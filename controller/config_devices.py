@@ -1,5 +1,6 @@
 """Devices and how they are reached: [heat_pump], [meter], [grid_meter], [mqtt]. Pure."""
 
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -32,7 +33,20 @@ class Device(_Section):
             raise ValueError("give host or serial, not both")
         if self.baudrate is not None and self.serial is None:
             raise ValueError("baudrate is of a serial line: give serial")
+        if self.host is not None and _is_of_the_internet(self.host):
+            raise ValueError(
+                f"Modbus knows neither passwords nor encryption, and {self.host} is an address of "
+                "the internet: give one of the house, or of a tunnel to it"
+            )
         return self
+
+
+def _is_of_the_internet(host: str) -> bool:
+    """Of an address; what a name stands for is known to nobody here."""
+    try:
+        return ip_address(host).is_global
+    except ValueError:
+        return False
 
 
 HeatKnob = Literal[
@@ -95,3 +109,16 @@ class Mqtt(_Section):
     broker: str = Field(description="mqtt://host:1883", pattern=r"^mqtts?://[^:@/]+(:\d+)?$")
     username: str | None = Field(None)
     password_file: Path | None = Field(None, description="a file that only the service can read")
+    ca_file: Path | None = Field(
+        None, description="mqtts: the authority that signed the broker; default: the system's"
+    )
+    cert_file: Path | None = Field(None, description="mqtts: heatherd's own certificate")
+    key_file: Path | None = Field(None, description="mqtts: the key to it; only for the service")
+
+    @model_validator(mode="after")
+    def _certificates_fit(self) -> Self:
+        if (self.cert_file is None) != (self.key_file is None):
+            raise ValueError("cert_file and key_file belong together")
+        if (self.ca_file or self.cert_file) and not self.broker.startswith("mqtts://"):
+            raise ValueError("certificates need TLS: write mqtts:// in broker")
+        return self

@@ -10,6 +10,7 @@ from controller.config import HouseConfig
 from controller.config_devices import Device as DeviceConfig
 from controller.config_room import Room
 from controller.connect_prices import price_source
+from controller.secrets import secret
 from drivers.api import Device, HeatPump, Now, PriceSource, Signal, WeatherSource
 from drivers.errors import ConfigurationError
 from drivers.heat_pumps.modbus_pump import ModbusHeatPump
@@ -25,7 +26,7 @@ from drivers.rooms.topics_room import Presence, RoomTopics, TopicsRoom, room_poi
 from drivers.rooms.zigbee2mqtt import ZigbeeRoom
 from drivers.transports.modbus import LinkPool, ModbusLink
 from drivers.transports.modbus_serial import SerialSettings
-from drivers.transports.mqtt import BrokerLink, MqttLink
+from drivers.transports.mqtt import BrokerLink, MqttLink, TlsFiles
 from drivers.weather.csv_file import CsvWeather
 
 PASSWORD_VARIABLE = "HEATHERD_MQTT_PASSWORD"
@@ -84,7 +85,9 @@ class RealLinks:
     def mqtt(self) -> MqttLink:
         """The link to the broker. Raises `ConfigurationError` when none is configured."""
         if self._mqtt is None:
-            self._mqtt = BrokerLink(_broker_url(self._config), _client_id(self._config))
+            self._mqtt = BrokerLink(
+                _broker_url(self._config), _client_id(self._config), tls=_tls(self._config)
+            )
         return self._mqtt
 
 
@@ -201,14 +204,14 @@ def _broker_url(config: HouseConfig) -> str:
     mqtt = config.mqtt
     if mqtt is None:
         raise ConfigurationError("mqtt: no broker is configured")
-    password = os.environ.get(PASSWORD_VARIABLE)
-    if mqtt.password_file is not None:
-        try:
-            password = mqtt.password_file.read_text().strip()
-        except OSError as error:
-            raise ConfigurationError(f"mqtt.password_file: {error}") from error
+    password = secret("mqtt.password_file", mqtt.password_file, PASSWORD_VARIABLE)
     if mqtt.username is None:
         return mqtt.broker
     scheme, rest = mqtt.broker.split("://", 1)
-    secret = "" if password is None else f":{quote(password, safe='')}"
-    return f"{scheme}://{quote(mqtt.username, safe='')}{secret}@{rest}"
+    shared = "" if password is None else f":{quote(password, safe='')}"
+    return f"{scheme}://{quote(mqtt.username, safe='')}{shared}@{rest}"
+
+
+def _tls(config: HouseConfig) -> TlsFiles | None:
+    mqtt = config.mqtt
+    return None if mqtt is None else TlsFiles(mqtt.ca_file, mqtt.cert_file, mqtt.key_file)

@@ -5,6 +5,8 @@ import logging
 import socket
 import ssl
 from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol, TypeAlias
 from urllib.parse import unquote, urlsplit
 
@@ -63,6 +65,28 @@ class MqttLink(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class TlsFiles:
+    """Whom to believe, and who we are; PEM files. None: the system's authorities, nobody."""
+
+    ca_file: Path | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = None
+
+    def context(self) -> ssl.SSLContext:
+        """TLS 1.2 or newer, with the broker's name checked. Raises `ConfigurationError`."""
+        try:
+            context = ssl.create_default_context(cafile=self.ca_file)
+            if self.cert_file is not None:
+                context.load_cert_chain(self.cert_file, self.key_file)
+        except (OSError, ssl.SSLError) as error:
+            files = [str(f) for f in (self.ca_file, self.cert_file, self.key_file) if f is not None]
+            raise ConfigurationError(
+                f"certificates of the broker link ({', '.join(files)}) cannot be used: {error}"
+            ) from error
+        return context
+
+
 class BrokerLink:
     """An `MqttLink` to a broker named by "mqtt://user:password@host:1883" (mqtts: with TLS).
 
@@ -72,7 +96,9 @@ class BrokerLink:
 
     immediate = False
 
-    def __init__(self, url: str, client_id: str, *, timeout_s: float = 10.0) -> None:
+    def __init__(
+        self, url: str, client_id: str, *, timeout_s: float = 10.0, tls: TlsFiles | None = None
+    ) -> None:
         parts = urlsplit(url)
         try:
             port = parts.port
@@ -88,7 +114,7 @@ class BrokerLink:
         self._port = port or _PORTS[parts.scheme]
         self._user = unquote(parts.username) if parts.username else None
         self._password = unquote(parts.password) if parts.password else None
-        self._tls = parts.scheme == "mqtts"
+        self._tls = (tls or TlsFiles()).context() if parts.scheme == "mqtts" else None
         self._client_id = client_id
         self._timeout_s = timeout_s
         self._subscribers: list[tuple[str, OnMessage]] = []
@@ -166,7 +192,7 @@ class BrokerLink:
             identifier=self._client_id,
             timeout=self._timeout_s,
             socket_options=(AT_ONCE,),
-            tls_context=ssl.create_default_context() if self._tls else None,
+            tls_context=self._tls,
         )
 
     async def _subscribe_late(self, client: Client, topic: str) -> None:
