@@ -23,6 +23,7 @@ from controller.clock import WallClock
 from controller.config import HouseConfig, effective_values
 from controller.config_values import parse_duration
 from controller.connect import connect
+from controller.danish_tariff import add_danish_tariff_verb
 from controller.explain_verb import add_explain_verb
 from controller.history import add_history_verbs
 from controller.hot_water_steering import hot_water_words
@@ -332,6 +333,7 @@ def resume(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None
 
 
 add_care_verbs(app)
+add_danish_tariff_verb(app)
 add_explain_verb(app)
 add_history_verbs(app)
 add_learn_verb(app)

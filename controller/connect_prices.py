@@ -3,6 +3,8 @@
 import os
 import platform
 from collections.abc import Callable
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from controller.config import HouseConfig
 from controller.config_prices import NORD_POOL_CURRENCIES, PriceOrigin
@@ -11,6 +13,7 @@ from drivers.errors import ConfigurationError
 from drivers.prices.awattar import Awattar
 from drivers.prices.backed_up import BackedUpPrices
 from drivers.prices.csv_file import CsvPrices
+from drivers.prices.datahub_pricelist import Charge, charges, in_force
 from drivers.prices.energi_data_service import EnergiDataService
 from drivers.prices.energy_charts import EnergyCharts
 from drivers.prices.entsoe import Entsoe
@@ -27,6 +30,8 @@ from drivers.prices.octopus import OctopusAgile
 from drivers.prices.tibber import Tibber
 from drivers.transports.http import HttpLink, PoliteLink, WebLink
 from drivers.transports.mqtt import MqttLink
+
+__all__ = ["Charge", "HttpLink", "danish_charges", "price_source", "price_sources"]
 
 TOKEN_VARIABLE = "HEATHERD_PRICES_TOKEN"
 BACKUP_TOKEN_VARIABLE = "HEATHERD_PRICES_BACKUP_TOKEN"
@@ -61,6 +66,14 @@ def price_sources(
         _source(_Origin(config, origin, link, variable), mqtt, now)
         for origin, variable in zip(origins, variables, strict=False)
     ]
+
+
+async def danish_charges(
+    gln: str, codes: tuple[str, ...], at: datetime, *, web: HttpLink | None = None
+) -> tuple[Charge, ...]:
+    """What a Danish company charges per kWh today or later. Raises a `DriverError`."""
+    found = await charges(WebLink() if web is None else web, gln, codes, at=at)
+    return in_force(found, at.astimezone(ZoneInfo("Europe/Copenhagen")).date())
 
 
 class _Origin:

@@ -8,10 +8,9 @@ from zoneinfo import ZoneInfo
 from controller.clock import Clock
 from controller.config import HouseConfig
 from controller.connect import RealLinks, connect
-from controller.connect_prices import price_sources
+from controller.connect_prices import HttpLink, price_sources
 from drivers.api import PriceSeries, WeatherSeries
 from drivers.errors import DriverError
-from drivers.transports.http import HttpLink
 
 
 @dataclass(frozen=True, slots=True)
