@@ -16,6 +16,7 @@ from controller.learn import Study, predictions
 from mpc.building import total_loss_w_per_k
 from mpc.house_data import HouseData
 from mpc.identify_model import FRACTIONS, PARAMETERS
+from mpc.identify_prior import USUAL_LOG_STD
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -142,14 +143,21 @@ def _parameter_table(study: Study) -> str:
     for name in _learned_names(study):
         words, unit = UNITS[name]
         value, low, high, before = _ranges(study, name)
-        rows.append([words, f"{value:.3g} {unit}", f"{low:.3g} to {high:.3g}", f"{before:.3g}"])
+        ends = f"{_number(low)} to {_number(high)}"
+        rows.append([words, f"{_number(value)} {unit}", ends, _number(before)])
     return _table(["", "learned", "eight of ten", "on day one"], rows)
+
+
+def _number(value: float) -> str:
+    """Three digits that mean something."""
+    return f"{value:.0f}" if abs(value) >= 100.0 else f"{value:.3g}"
 
 
 def _candidate_table(study: Study) -> str:
     rows = [
         [
-            str(c.order) + (" (taken)" if c.order == study.found.order else ""),
+            f"{c.order}{' with a daily pattern' if c.patterned else ''}"
+            f"{' (taken)' if c.order == study.found.order and not c.patterned else ''}",
             str(c.parameters),
             f"{c.held_out_rmse_k:.2f} K",
             f"{c.fitted_rmse_k:.2f} K",
@@ -241,8 +249,8 @@ def _parameters(study: Study) -> str | None:
     figure, axes = _figure(0.9 + 0.36 * len(names))
     for row, name in enumerate(reversed(names)):
         value, low, high, before = _ranges(study, name)
-        std = study.prior.log_std.get(name)
-        if std is not None:
+        std = study.prior.log_std.get(name, USUAL_LOG_STD[name])
+        if name not in FRACTIONS:
             width = math.exp(EIGHT_OF_TEN * std)
             axes.plot([1.0 / width, width], [row, row], color="#bbb", lw=8, solid_capstyle="butt")
         axes.plot([low / before, high / before], [row, row], color="#d55e00", lw=2)
