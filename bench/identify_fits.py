@@ -16,7 +16,7 @@ from controller.learn import day_one_prior
 from mpc.building import total_loss_w_per_k
 from mpc.house_data import HouseData
 from mpc.identify import identify
-from mpc.identify_model import Identified, Prior
+from mpc.identify_model import Identified, Order, Prior
 
 SPOILED_HOUSES = 6  # one of each of the simulator's, with every fault
 MEASURED_EVERY_H = 1
@@ -131,7 +131,7 @@ def _fit_found(found: Identified, *, name: str, kind: str, words: str, cpu_s: fl
 def _faults(data: HouseData, prior: Prior) -> list[dict[str, Any]]:
     said = []
     for name, (fault, bad) in spoiled(data).items():
-        found = identify(bad, prior)
+        found = identify(bad, prior, orders=(Order.TWO,))  # what is accepted hangs on the data
         names = {finding.name for finding in found.findings if finding.spoils}
         said.append(
             FaultFound(

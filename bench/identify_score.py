@@ -13,7 +13,7 @@ import numpy as np
 from bench.identify_opponents import HOURS, fit_opponents, hour_steps, hourly_starts, steps_ahead
 from mpc.arrays import FloatArray
 from mpc.house_data import HouseData
-from mpc.identify import free_run
+from mpc.identify import free_runs
 from mpc.identify_model import Identified
 
 START_EVERY_H = 3
@@ -97,7 +97,7 @@ def scores(
 def predicted(found: Identified, data: HouseData, starts: Sequence[int]) -> tuple[FloatArray, Band]:
     """The learned model's free runs at whole hours and their band, shape (starts, HOURS)."""
     per_hour = hour_steps(data)
-    runs = [free_run(found, data, start, float(HOURS)) for start in starts]
+    runs = free_runs(found, data, starts, float(HOURS))
     at = per_hour * np.arange(1, HOURS + 1) - 1
     room, low, high = (
         np.array([getattr(run, name)[at] for run in runs]) for name in ("room_c", "low_c", "high_c")
