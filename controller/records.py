@@ -20,6 +20,7 @@ from controller.room_sensor import RoomSensor
 from controller.snapshot import Measured, Missing, Reading, Snapshot
 from controller.wishes import Target
 from drivers.api import Capability, Signal
+from mpc.estimator import PASSING_STD_W
 from mpc.plan import Estimate
 
 VERSION = 3
@@ -209,14 +210,18 @@ def _sensor_in(raw: list[Any]) -> RoomSensor:
 
 
 def _earlier_belief_in(raw: list[Any], at: datetime) -> Belief:
-    """What plans counted on is what lasts; the rest of that moment's heat passes."""
-    usual_w = raw[7]
+    """What plans counted on is what lasts; the rest of that moment's heat passes.
+
+    The covariance was a whole matrix over temperatures and one heat.
+    """
+    usual_w, rows = raw[7], len(raw[0]) + 1
+    upper = [[*raw[2][k * rows + k : (k + 1) * rows], 0.0] for k in range(rows)]
     estimate = Estimate(
         at=at,
         state_c=tuple(raw[0]),
         disturbance_w=usual_w,
         passing_w=raw[1] - usual_w,
-        covariance=tuple(raw[2]),
+        covariance=(*(value for row in upper for value in row), PASSING_STD_W**2),
     )
     return Belief(estimate, *raw[3:7], *raw[8:10])
 

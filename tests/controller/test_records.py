@@ -19,6 +19,7 @@ from controller.room_sensor import RoomSensor
 from controller.snapshot import Missing, Reading, Snapshot
 from controller.wishes import Target
 from drivers.api import Capability, Signal
+from mpc.estimator import PASSING_STD_W, covariance_of
 from mpc.plan import Estimate
 
 AT = datetime(2026, 1, 15, 12, 0, 0, 123456, tzinfo=UTC)
@@ -217,8 +218,10 @@ def test_a_record_with_a_wrong_part_is_refused(key: str, value: object) -> None:
 def test_a_record_of_the_version_before_is_read_with_what_plans_counted_on() -> None:
     """There the unexplained heat was one number, and its mean over a day stood beside it."""
     old = body()
-    state_c, (moment_w, _), covariance, *learned, known_for_s, lowest_frac, _, _ = old["belief"]
-    usual_w = 55.5
+    state_c, (moment_w, _), _, *learned, known_for_s, lowest_frac, _, _ = old["belief"]
+    usual_w, whole = 55.5, [[1.0, 0.1, 0.2, 3.0], [0.1, 2.0, 0.3, 4.0], [0.2, 0.3, 5.0, 6.0]]
+    whole.append([3.0, 4.0, 6.0, 700.0])
+    covariance = [value for row in whole for value in row]
     old["belief"] = [
         state_c, moment_w, covariance, *learned, usual_w, known_for_s, lowest_frac
     ]  # fmt: skip
@@ -227,6 +230,9 @@ def test_a_record_of_the_version_before_is_read_with_what_plans_counted_on() -> 
     assert record.version == 2
     assert record.belief.estimate.disturbance_w == usual_w
     assert record.belief.estimate.passing_w == moment_w - usual_w
+    found = covariance_of(record.belief.estimate)
+    assert found[:4, :4].tolist() == whole
+    assert found[4].tolist() == [0.0, 0.0, 0.0, 0.0, PASSING_STD_W**2]
     assert record.belief == replace(
         new, estimate=record.belief.estimate, room=RoomSensor(), innovations=Innovations()
     )
