@@ -16,6 +16,7 @@ import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -24,12 +25,13 @@ from pydantic import TypeAdapter
 from bench.baseline import plant_only, tuned_curve
 from bench.day_ahead import Extra, day_ahead_offset
 from bench.economy import results_folder
-from bench.economy_cases import HOUSES, PACE
+from bench.economy_cases import HOUSES, SLOW_PACE
 from bench.economy_fit import fitted_model
 from bench.economy_runs import code_version
 from bench.run import run_in_memory
 from bench.spec import RunSpec
 from bench.tables import Row, markdown_table
+from bench.truth import TrueKpis
 from bench.zones import load_zone
 from controller.model import house_model
 from controller.recorder import Recorder
@@ -78,7 +80,7 @@ class Case:
             curve=tuned_curve(self.house, self.zone),
             refine=False,
             model=tuple((k, v * factors.get(k, 1.0)) for k, v in fitted_model(self.house)),
-            control=PACE,
+            control=SLOW_PACE,
         )
 
 
@@ -146,7 +148,7 @@ def run_case(case: Case) -> Outcome:
     offset = day_ahead_offset(
         records, result.truths, model=house_model(result.config), house=case.house
     )
-    curve = plant_only(spec, tuned_curve(case.house, case.zone))
+    curve = _curve_kpis(case.house, case.zone)
     return Outcome(
         case=case,
         below_kh=result.true.comfort_kh_below,
@@ -158,6 +160,12 @@ def run_case(case: Case) -> Outcome:
         offset_rms_k=offset.rms_k,
         spread=records[-1].belief.innovations.spread,
     )
+
+
+@cache
+def _curve_kpis(house: str, zone: str) -> TrueKpis:
+    """The pump's own tuned curve in the same week."""
+    return plant_only(Case(house=house, zone=zone).spec(), tuned_curve(house, zone))
 
 
 def outcome_of(case: Case, folder: Path) -> Outcome:
@@ -180,14 +188,15 @@ def page(outcomes: Sequence[Outcome]) -> str:
     extra = [outcome.row() for outcome in outcomes if outcome.case.extra_w]
     return f"""# A wrong house to begin with
 
-Simulated. Seven days from the first hour after installation, relaxed plans, forecasts and prices as
-issued. The planner begins with a house model whose losses and capacities are those of a fitted
-model times a factor; `+0 %` is the fitted model itself. K·h are kelvin-hours outside 21 ± 1 °C in
-the worse zone, beside those of the pump's own tuned heating curve in the same week. *Offset* is the
-mean of true room temperature minus its prediction of a day before on days 4 to 7, *rms* its root
-mean square; such a prediction is made with the heat and weather that came. *Spread* is how large
-innovations were over what the filter expects. Reproduce with `python -m bench.wrong_prior --write`;
-with `--houses` it runs a part. {len(outcomes)} runs are shown.
+Simulated. Seven days from the first hour after installation, relaxed plans every hour, forecasts
+and prices as issued. The planner begins with a house model whose losses and capacities are those of
+a fitted model times a factor; `+0 %` is the fitted model itself. K·h are kelvin-hours outside
+21 ± 1 °C in the worse zone, beside those of the pump's own tuned heating curve in the same week.
+*Offset* is the mean of true room temperature minus its prediction of a day before on days 4 to 7,
+*rms* its root mean square; such a prediction is made with the heat and weather that came. *Spread*
+is how large innovations were over what the filter expects. Reproduce with
+`python -m bench.wrong_prior --write`; with `--houses` it runs a part. {len(outcomes)} runs are
+shown.
 
 ## Losses and capacities wrong
 
