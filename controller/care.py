@@ -20,7 +20,7 @@ from controller.config import HouseConfig
 from controller.connect import connect
 from controller.findings import Finding, Judgement, worst
 from controller.forecasts import KNOWN
-from controller.model import house_model
+from controller.learn_verb import model_in_force
 from controller.recorder import Records
 from controller.records import RecordError, StepRecord
 from controller.shadow import SHADOW_DAYS, ShadowReport, shadow_report, spot_prices
@@ -201,7 +201,7 @@ def _report(settings: HouseConfig, span: timedelta) -> ShadowReport:
         records = list(store.records(latest_at - span))
         return shadow_report(
             records,
-            model=house_model(settings),
+            model=model_in_force(settings),
             knob=service.heat_knob(settings),
             observing=_observing(store),
             spot_at=spot_prices(_prices(store, records)),

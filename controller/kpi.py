@@ -125,6 +125,8 @@ def _heat_left_kwh(records: Sequence[StepRecord], model: HouseModel) -> float:
         return 0.0
     first, last = records[0].belief.estimate, records[-1].belief.estimate
     capacities = capacities_kwh_per_k(model.building)
+    if {len(first.state_c), len(last.state_c)} != {len(capacities)}:  # learned anew meanwhile
+        return float(capacities.sum()) * (last.state_c[0] - first.state_c[0])
     pairs = zip(capacities, first.state_c, last.state_c, strict=True)
     return float(sum(c * (end_c - start_c) for c, start_c, end_c in pairs))
 

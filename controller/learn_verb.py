@@ -10,7 +10,7 @@ import typer
 from controller.clock import WallClock
 from controller.config import HouseConfig
 from controller.learned import KEY, LESSONS, Lessons
-from controller.model import house_model
+from controller.model import HouseModel, house_model
 from controller.recorder import Records
 from controller.records import RecordError
 from controller.store import StoreError, open_store
@@ -80,8 +80,7 @@ def _study(settings: HouseConfig, days: float, *, resume: bool, keep: bool) -> "
     lessons = _lessons(settings)
     if resume:
         lessons = lessons.resumed()
-    held = lessons.in_force(settings)
-    model = house_model(settings, None if held is None else held.building)
+    model = _model(settings, lessons)
     records = Records(settings.storage.directory / "records.db")
     try:
         latest_at = records.latest_at()
@@ -94,6 +93,16 @@ def _study(settings: HouseConfig, days: float, *, resume: bool, keep: bool) -> "
     if keep and study.lessons != _lessons(settings):
         _save(settings, study.lessons)
     return study
+
+
+def model_in_force(settings: HouseConfig) -> HouseModel:
+    """The house model a service with this configuration would work with now."""
+    return _model(settings, _lessons(settings))
+
+
+def _model(settings: HouseConfig, lessons: Lessons) -> HouseModel:
+    held = lessons.in_force(settings)
+    return house_model(settings, None if held is None else held.building)
 
 
 def _now() -> datetime:

@@ -22,6 +22,7 @@ from controller.snapshot import Reading
 from controller.wear import weekly_budget
 from drivers.api import Knob, PriceSeries, Signal
 from mpc import estimator
+from mpc.building import capacities_kwh_per_k
 
 HORIZONS_H = (1, 6)
 LONGEST_GAP = timedelta(minutes=30)
@@ -150,6 +151,8 @@ def _prediction_error_k(
 ) -> float | None:
     until = records[index].at + ahead
     estimate = records[index].belief.estimate
+    if len(estimate.state_c) != len(capacities_kwh_per_k(model.building)):
+        return None  # of another model of the house
     for position in range(index, len(records) - 1):
         now, then = records[position], records[position + 1]
         heat_w = delivered_heat_w(now.snapshot, model)

@@ -1,6 +1,7 @@
 """Learned versions of the house: adopted, taken back, taken up by the running service, replayed."""
 
 import asyncio
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -10,6 +11,7 @@ import pytest
 
 from controller.actuation import choose_knob
 from controller.config import HouseConfig, parse_config
+from controller.kpi import kpis
 from controller.learned import (
     KEY,
     LESSONS,
@@ -22,6 +24,7 @@ from controller.loop import Loop
 from controller.model import house_model
 from controller.records import StepRecord, from_json, to_json
 from controller.replay import replay
+from controller.shadow import shadow_report
 from controller.store import Store
 from drivers.profile import load_profile
 from mpc.building import Building, heat_for_flow, total_loss_w_per_k
@@ -199,3 +202,22 @@ def test_a_record_names_its_learned_house_only_if_there_is_one(
     assert "learned" not in to_json(record)
     named = replace(record, learned_hash="abc")
     assert from_json(to_json(named)).learned_hash == "abc"
+
+
+async def test_figures_over_a_change_of_structure_still_add_up(
+    make_house: Callable[..., Any],
+) -> None:
+    house = make_house(mode="observe")
+    loop = house.loop()
+    seen = await cycles(loop, house.clock, 2)
+    new = lesson(house.config, 1)
+    house.store.save_value(
+        KEY, LESSONS, Lessons().with_new(replace(new, building=without_floor(new.building)))
+    )
+    seen += await cycles(loop, house.clock, 17)
+    model = house_model(house.config)
+    assert math.isfinite(kpis(seen, model=model, spot_at=lambda _: 0.1).heat_left_kwh)
+    report = shadow_report(
+        seen, model=model, knob=None, observing=lambda _: True, spot_at=lambda _: 0.1
+    )
+    assert report.cycles == 19
