@@ -24,8 +24,8 @@ SENSOR_TOPIC = "zigbee2mqtt/living_room"
 THERMOSTAT_TOPIC = "zigbee2mqtt/thermostat"
 PUMP_UNIT, METER_UNIT = 1, 2
 
-WASHING_TIMES = ("06:00", "17:00")
-"""Before the morning's showers and before the evening: what most people would answer."""
+WASHING_TIMES = ("06:00", "20:00")
+"""Before the showers of morning and evening: what most people would answer."""
 
 
 class Prices(StrEnum):
@@ -148,6 +148,7 @@ def _hot_water(house: House) -> dict[str, Any]:
         "enabled": True,
         "people": house.owner.people,
         "volume_l": house.truth.tank.volume_l,
+        "sensor": "top",
         "starts_below_k": 0.0,
         "stops_above_k": house.truth.firmware.dhw_stop_k,
         "ready": [{"at": at} for at in WASHING_TIMES],

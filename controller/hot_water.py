@@ -9,14 +9,20 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+import numpy as np
+
 from controller.config_hot_water import HotWaterSection, Ready
 from controller.hot_water_tank import TankBelief, tank_of
-from mpc.draws import drawn_kwh_per_k, forecast_kwh, slot_of
+from mpc.draws import drawn_kwh_per_k, expected_kwh, reserve_kwh, slot_of
 from mpc.horizon import Horizon
-from mpc.storage import HotWater
+from mpc.storage import HotWater, after_draw_c
 
-CERTAINTY_FRAC = 0.9
-"""Deadlines hold for nine in ten of the days that the draws were learned from."""
+CERTAINTY_FRAC, LEAD_H = 0.8, 0.75
+"""The tank is planned to hold what is drawn in four of five spans of this length: the time from a
+surprise to warm water, with the plan that sees it and the charge that it brings."""
+
+NET_LEAD_H, NET_STEP_H = 0.5, 0.25
+"""The safety net charges now what the coming half hour may need: behind the plan, not beside it."""
 
 BEFORE = timedelta(minutes=30)
 """The tank is hot for this long before its deadline, so that a late minute does not matter."""
@@ -33,6 +39,7 @@ class TankLimits:
     """What the knob can ask for, and who heats the last kelvins."""
 
     reach_c: float  # the hottest tank that the knob can ask for
+    charge_w: float | None = None  # heat of a charge, as far as the data sheet tells
     heater: bool = False  # the plan has an electric heater for what the compressor cannot
 
 
@@ -65,25 +72,53 @@ def hot_water_request(
         high_c[window[0] :] = [max(max_c, hot_c)] * (len(ends) - window[0])
         pump_max_c = pump_max_c if limits.heater else max(pump_max_c, hot_c)
     tank = tank_of(section)
-    drawn = forecast_kwh(
-        belief.draws,
-        [slot_of(start.astimezone(zone)) for start in starts],
-        step_h=horizon.step_s / 3600.0,
-        certainty_frac=CERTAINTY_FRAC,
+    slots = [slot_of(start.astimezone(zone)) for start in starts]
+    step_h = horizon.step_s / 3600.0
+    expected = expected_kwh(belief.draws)
+    reserve = reserve_kwh(
+        belief.draws, slots, step_h=step_h, lead_h=LEAD_H, certainty_frac=CERTAINTY_FRAC
     )
+
+    def water(kwh: float) -> float:
+        return drawn_kwh_per_k(kwh, tank_c=section.comfort_c, cold_c=tank.cold_c)
+
     return HotWater(
         tank=tank,
         state_c=(now.upper_c, now.lower_c),
-        draw_kwh_per_k=tuple(
-            drawn_kwh_per_k(kwh, tank_c=section.comfort_c, cold_c=tank.cold_c) for kwh in drawn
-        ),
+        draw_kwh_per_k=tuple(water(float(expected[slot]) * step_h) for slot in slots),
         low_c=low_trajectory(ends, section, zone),
         high_c=tuple(high_c),
         below_price_per_kh=section.below_price_per_kh,
         pump_max_c=pump_max_c,
         sanitise_c=sanitise_c,
         sanitise_steps=window,
+        charge_w=limits.charge_w if belief.charge_w is None else belief.charge_w,
+        reserve_kwh_per_k=tuple(water(kwh) for kwh in reserve),
+        reserve_low_c=section.economy_c + SPARE_K,
     )
+
+
+def runs_short(
+    belief: TankBelief, *, at: datetime, section: HotWaterSection, zone: ZoneInfo
+) -> bool:
+    """Whether the tank may be cooler than the economy temperature before a charge begun now helps.
+
+    Of the coming half hour's draws by the same certainty as a plan; plans look further.
+    """
+    now = belief.now
+    if now is None:
+        return False
+    step = timedelta(hours=NET_STEP_H)
+    slots = [
+        slot_of((at + step * k).astimezone(zone)) for k in range(round(NET_LEAD_H / NET_STEP_H) + 1)
+    ]
+    kwh = reserve_kwh(
+        belief.draws, slots, step_h=NET_STEP_H, lead_h=NET_LEAD_H, certainty_frac=CERTAINTY_FRAC
+    )[0]
+    tank = tank_of(section)
+    drawn = drawn_kwh_per_k(kwh, tank_c=section.comfort_c, cold_c=tank.cold_c)
+    layers_c = (np.array(now.upper_c), np.array(now.lower_c))
+    return float(after_draw_c(tank, layers_c, drawn)) < section.economy_c
 
 
 def low_trajectory(

@@ -29,6 +29,9 @@ LATE_STEPS = 2
 LEAST_RISE_K = 2.0
 """A charge that would warm the tank by less is not worth a start."""
 
+SAFE_K = 3.0
+"""A tank that runs short is heated so far above the economy temperature; the rest is the plan's."""
+
 SURE_START_K = 1.0
 """Beyond the pump's hysteresis: its sensor is not quite ours."""
 
@@ -62,6 +65,7 @@ class TankNow:
     mean_c: float  # of the whole tank, as believed: some pumps start by a lower sensor
     current: float | None  # what the knob holds; None: it cannot be read
     writes_left: float | None  # of the planner, this week; None: no limit
+    short: bool = False  # soon too cool unless charged now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +81,8 @@ class HotWaterWish:
 class _Charge:
     """The charge of the plan that is due now."""
 
-    target_c: float  # at the top of the tank, when it ends
+    target_c: float  # when it ends: of the whole tank; by older plans at its top
+    why: str = "the plan heats"
 
 
 def hot_water_settings(
@@ -98,6 +103,8 @@ def hot_water_settings(
         return HotWaterWish(reason="there is no plan for hot water")
     charging = snapshot.operating_state is OperatingState.DHW
     charge = _charge_now(plan, index, tank, charging=charging)
+    if charge is None:
+        charge = _safety_charge(tank, section, charging=charging)
     if knob.capability is Capability.DHW_BOOST:
         return _boost(charge, knob)
     if _stored(knob) and tank.current is None:
@@ -181,7 +188,7 @@ def _boost(charge: _Charge | None, knob: Knob) -> HotWaterWish:
     return HotWaterWish(
         settings={knob.capability: 1.0},
         charge=True,
-        reason=f"the plan heats the tank to {charge.target_c:.0f} °C",
+        reason=f"{charge.why} the tank to {charge.target_c:.0f} °C",
     )
 
 
@@ -198,14 +205,14 @@ def _raise(
     if _stored(knob) and held is not None and held >= least:
         will_do = charging or held <= value + SAME_K  # a charge under way is ended by the rest
         value = held if will_do else value
-    if not charging and value - section.starts_below_k <= tank.sensor_c:
+    if not charging and value - section.starts_below_k <= min(tank.sensor_c, tank.mean_c):
         return None
     if _stored(knob) and value != held and tank.writes_left is not None and tank.writes_left < 1.0:
         return HotWaterWish(reason="no write is left to charge the tank as planned")
     return HotWaterWish(
         settings={knob.capability: value},
         charge=True,
-        reason=f"the plan heats the tank to {charge.target_c:.0f} °C",
+        reason=f"{charge.why} the tank to {charge.target_c:.0f} °C",
     )
 
 
@@ -277,9 +284,25 @@ def _charge_now(plan: Plan, index: int, tank: TankNow, *, charging: bool) -> _Ch
     last = index
     while last + 1 < len(plan.dhw_heat_w) and _share(plan, last + 1) >= KEEP_FRAC:
         last += 1
-    target_c = max(plan.dhw_c[max(index - LATE_STEPS, 0) if late else index : last + 1])
-    missing_k = target_c - tank.sensor_c
+    first = max(index - LATE_STEPS, 0) if late else index
+    if plan.dhw_ends_c:
+        target_c = max(plan.dhw_ends_c[first : last + 1])
+        missing_k = target_c - tank.mean_c
+    else:
+        target_c = max(plan.dhw_c[first : last + 1])
+        missing_k = target_c - tank.sensor_c
     return _Charge(target_c) if missing_k > (0.0 if charging else LEAST_RISE_K) else None
+
+
+def _safety_charge(tank: TankNow, section: HotWaterSection, *, charging: bool) -> _Charge | None:
+    """Where the tank runs short: a small charge, whatever the plan says.
+
+    One under way goes on until there: soon it would be short again.
+    """
+    target_c = min(section.economy_c + SAFE_K, section.max_c)
+    if tank.mean_c < target_c and (tank.short or charging):
+        return _Charge(target_c, "running short: heating")
+    return None
 
 
 def _share(plan: Plan, index: int) -> float:

@@ -17,7 +17,13 @@ from controller.config_hot_water import HotWaterSection
 from controller.snapshot import Reading, Snapshot
 from drivers.api import OperatingState, Signal
 from mpc.draws import Draws, slot_of, watched
-from mpc.storage import WATER_KWH_PER_L_K, Tank, layers_steps, simulate_layers
+from mpc.storage import (
+    WATER_KWH_PER_L_K,
+    Tank,
+    heated_below,
+    layers_steps,
+    risen_layers,
+)
 
 COLD_C, ROOM_C = 10.0, 20.0
 """Mains water over the year, and the air around a tank in a house."""
@@ -30,8 +36,9 @@ LAYERS_W_PER_K = 5.0
 """Between the layers at rest: conduction in water and wall, and a little mixing."""
 
 CHARGE_TO_UPPER_FRAC = 0.25
-"""A coil or a loading pump heats from below, and warm water rises: over a charge that begins with
-the lower layer some 10 K cooler and ends with both alike, the upper one takes a quarter."""
+"""For the solver's straight lines only: a coil heats from below, and warm water rises; over a
+charge that begins with the lower layer some 10 K cooler and ends with both alike, the upper one
+takes a quarter."""
 
 APPROACH_K = 6.0
 """Flow above the tank while it is charged."""
@@ -51,6 +58,12 @@ GONE_S = 1800.0
 
 PATIENCE_S = 600.0
 """A sensor may be silent for so long before the tank's temperature counts as unknown."""
+
+RISES_K = 0.15
+"""More than a sensor's step of 0.1 K between two looks at a tank that is charged."""
+
+CHARGES_S = 2.0 * 3600.0
+"""The heat of a charge is remembered over so long of charging: two or three charges."""
 
 LOWER_BEHIND_K = 5.0
 """The lower layer below a sensor at the top, as long as nothing is known of it."""
@@ -94,6 +107,7 @@ class TankBelief:
     since: datetime  # the tank is under our eyes
     hot_since: datetime | None = None  # without a break
     sanitised_at: datetime | None = None  # hot through for long enough, last
+    charge_w: float | None = None  # heat of a charge, defrosts and its slow start included
 
     def sensor_c(self, at: datetime) -> float | None:
         """What the sensor says; None once it has been silent for too long to act on it."""
@@ -151,7 +165,9 @@ def believe_tank(
         layered = look.guessed()
         belief = replace(belief, hot_since=None)
     elif snapshot.operating_state is OperatingState.DHW:
-        layered = look.charged(now, _charging_w(snapshot))
+        heat_w = _charging_w(snapshot)
+        layered = look.charged(now, heat_w)
+        belief = replace(belief, charge_w=_mean_w(belief.charge_w, heat_w, passed_s))
     else:
         layered, watch, drawn = look.watched(belief.watch or now)
     reading = Reading(reading_c, at)
@@ -174,9 +190,16 @@ class _Look:
         return Layered(at=self.at, upper_c=self.reading_c, lower_c=self.reading_c - behind_k)
 
     def charged(self, before: Layered, heat_w: float | None) -> Layered:
-        """After a while of charging; without a known heat both layers follow the sensor."""
+        """After a while of charging; without a known heat both layers follow the sensor.
+
+        A sensor at the top that rises tells that the lower layer has come to it.
+        """
         after = self._step(before, 0.0, 0.0 if heat_w is None else heat_w)
-        return self._matched(after)
+        if self.sensor != "top" or heat_w is None:
+            return self._matched(after)
+        through = self.reading_c > before.upper_c + RISES_K
+        lower_c = self.reading_c if through else min(after.lower_c, self.reading_c)
+        return Layered(at=self.at, upper_c=self.reading_c, lower_c=lower_c)
 
     def watched(self, watch: Layered) -> tuple[Layered, Layered | None, Drawn | None]:
         """The layers now, where the look-out begins anew (None: it goes on), and what was drawn."""
@@ -213,10 +236,12 @@ class _Look:
         if span_h <= 0.0:
             return replace(before, at=self.at)
         layers = layers_steps(
-            self.tank, step_h=np.array([span_h]), draw_kwh_per_k=np.array([water_kwh_per_k])
+            heated_below(self.tank),
+            step_h=np.array([span_h]),
+            draw_kwh_per_k=np.array([water_kwh_per_k]),
         )
         start_c = (before.upper_c, before.lower_c)
-        ends_c = simulate_layers(layers, start_c, np.array([heat_w]))
+        ends_c = risen_layers(layers, start_c, np.array([heat_w]))
         return Layered(at=self.at, upper_c=float(ends_c[0, 0]), lower_c=float(ends_c[1, 0]))
 
     def _seen_c(self, layered: Layered) -> float:
@@ -229,6 +254,13 @@ class _Look:
         if lower_c > upper_c:
             upper_c = lower_c = self.reading_c
         return Layered(at=self.at, upper_c=upper_c, lower_c=lower_c)
+
+
+def _mean_w(before_w: float | None, heat_w: float | None, span_s: float) -> float | None:
+    """The heat of charges, faded over `CHARGES_S` of charging."""
+    if heat_w is None or heat_w <= 0.0 or before_w is None:
+        return before_w if heat_w is None or heat_w <= 0.0 else heat_w
+    return before_w + min(span_s / CHARGES_S, 1.0) * (heat_w - before_w)
 
 
 def _charging_w(snapshot: Snapshot) -> float | None:

@@ -17,6 +17,7 @@ from controller.estimate import Belief
 from controller.experience import EXPERIENCE, Experience
 from controller.forecasts import KNOWN, Forecasts, Known
 from controller.guard import Memory, Refused, remember
+from controller.hot_water import runs_short
 from controller.hot_water_steering import TankNow
 from controller.learned import KEY as LEARNED
 from controller.learned import LEARNED_BUILDING, LESSONS

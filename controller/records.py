@@ -243,15 +243,21 @@ def _memory_in(raw: list[Any], at: datetime) -> Memory:
     )
 
 
-def _tank_out(tank: TankNow) -> list[float | None]:
-    return [tank.sensor_c, tank.mean_c, tank.current, tank.writes_left]
+def _tank_out(tank: TankNow) -> list[float | bool | None]:
+    return [tank.sensor_c, tank.mean_c, tank.current, tank.writes_left, tank.short]
 
 
-def _tank_in(raw: list[float] | None) -> TankNow | None:
+def _tank_in(raw: list[Any] | None) -> TankNow | None:
     if raw is None:
         return None
-    sensor_c, mean_c, current, writes_left = raw
-    return TankNow(sensor_c=sensor_c, mean_c=mean_c, current=current, writes_left=writes_left)
+    sensor_c, mean_c, current, writes_left, *later = raw
+    return TankNow(
+        sensor_c=sensor_c,
+        mean_c=mean_c,
+        current=current,
+        writes_left=writes_left,
+        short=later[0] if later else False,
+    )
 
 
 def _settings_out(settings: Mapping[Capability, float]) -> dict[str, float]:

@@ -83,14 +83,22 @@ def watched(draws: Draws, slot: int, *, hours: float, kwh: float) -> Draws:
     )
 
 
+def _scaled_prior_kwh(draws: Draws) -> FloatArray:
+    """The prior's shape at the level that was watched; the prior's own level weighs like a day."""
+    prior = prior_kwh(draws.people)
+    day_kwh = draws.people * PERSON_KWH
+    watched_kwh = float(np.sum(draws.kwh)) + day_kwh
+    return prior * (watched_kwh / (float(np.array(draws.hours) @ prior) + day_kwh))
+
+
 def expected_kwh(draws: Draws) -> FloatArray:
     """Mean energy drawn in a whole hour, per slot."""
-    return _blend(draws.hours, draws.kwh, prior_kwh(draws.people))
+    return _blend(draws.hours, draws.kwh, _scaled_prior_kwh(draws))
 
 
 def variance_kwh2(draws: Draws) -> FloatArray:
     """Variance of the energy drawn in a whole hour, per slot."""
-    mean = prior_kwh(draws.people)
+    mean = _scaled_prior_kwh(draws)
     square = _blend(draws.hours, draws.kwh2, mean * SHOWER_KWH + mean**2)
     return np.maximum(square - expected_kwh(draws) ** 2, 0.0)
 
@@ -113,6 +121,23 @@ def forecast_kwh(
     spread = np.sqrt(np.cumsum(variance_kwh2(draws)[index] * step_h))
     total = mean + NormalDist().inv_cdf(certainty_frac) * spread
     return tuple(np.diff(total, prepend=0.0).tolist())
+
+
+def reserve_kwh(
+    draws: Draws, slots: Sequence[int], *, step_h: float, lead_h: float, certainty_frac: float
+) -> tuple[float, ...]:
+    """Energy that may be drawn in the `lead_h` after each step; later steps are like the last.
+
+    What a tank must hold while help is that far away (in the theory of stocks: the safety stock
+    covers the demand over the lead time): with probability `certainty_frac` no more is drawn.
+    """
+    if not 0.5 <= certainty_frac < 1.0:
+        raise ValueError(f"certainty {certainty_frac} is not within 0.5 … 1")
+    lead = max(1, round(lead_h / step_h))
+    after = np.append(np.asarray(slots, dtype=np.intp)[1:], [slots[-1]] * lead)
+    mean = np.convolve(expected_kwh(draws)[after] * step_h, np.ones(lead), "valid")
+    spread = np.sqrt(np.convolve(variance_kwh2(draws)[after] * step_h, np.ones(lead), "valid"))
+    return tuple((mean + NormalDist().inv_cdf(certainty_frac) * spread).tolist())
 
 
 def drawn_kwh_per_k(kwh: float, *, tank_c: float, cold_c: float) -> float:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from mpc.arrays import FloatArray
 from mpc.blocks import Blocks, blocks_of
 from mpc.building import capacities_kwh_per_k, steady_state
+from mpc.charges import Charges, charges
 from mpc.numbers_bill import peak_numbers, peak_shapes, site_numbers
 from mpc.numbers_machine import compressor_numbers, compressor_shape, whole_blocks
 from mpc.plan import PlanRequest
@@ -37,6 +38,7 @@ class Stage:
     b_per_w: FloatArray  # states x blocks
     drive_k: FloatArray  # states x blocks
     layers: Layers | None
+    charges: Charges | None  # of the tank, where they are decided beforehand
 
     @property
     def outdoor_c(self) -> FloatArray:
@@ -61,7 +63,9 @@ def stage_of(request: PlanRequest) -> Stage:
         drawn = blocks.total(np.array(request.hot_water.draw_kwh_per_k) * left)
         layers = layers_steps(request.hot_water.tank, step_h=hours, draw_kwh_per_k=drawn)
     scale = max(float(np.mean(np.abs(price))), PRICE_SCALE_MIN)
-    return Stage(request, blocks, house, hours, price, scale, a, b, drive, layers)
+    return Stage(
+        request, blocks, house, hours, price, scale, a, b, drive, layers, charges(request)
+    )  # fmt: skip
 
 
 def _joined(house: House, blocks: Blocks) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -133,6 +137,7 @@ def numbers_of(stage: Stage, curve: PowerCurve, tank: TankCurve | None) -> Numbe
     }
     if tank is not None:
         numbers |= _tank_numbers(stage, tank)
+        numbers |= _decided(stage, numbers)
     _release(numbers)
     if stage.request.buffer is not None:
         numbers |= _buffer_numbers(stage)
@@ -141,6 +146,14 @@ def numbers_of(stage: Stage, curve: PowerCurve, tank: TankCurve | None) -> Numbe
             found = peak_numbers(charge, stage.request, stage.blocks, stage.scale)
             numbers |= {f"peak{i}_{name}": value for name, value in found.items()}
     return numbers
+
+
+def _decided(stage: Stage, numbers: dict[str, FloatArray]) -> dict[str, FloatArray]:
+    """The tank's share of each block, where its charges are decided beforehand."""
+    if stage.charges is None:
+        return {}
+    run = np.minimum(stage.blocks.mean(stage.charges.run_frac), numbers["busy_high"])
+    return {"dhw_low": run, "dhw_high": run}
 
 
 def _release(numbers: dict[str, FloatArray]) -> None:
@@ -316,6 +329,8 @@ def sanitise_block(stage: Stage, curve: TankCurve) -> int | None:
         return None
     first, last = water.sanitise_steps
     ends = stage.blocks.first + stage.blocks.length - 1
+    if stage.charges is not None and stage.charges.hot_step is not None:
+        return int(np.searchsorted(ends, stage.charges.hot_step))
     possible = (ends >= first) & (ends <= last)
     if not possible.any():
         return None

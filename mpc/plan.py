@@ -159,6 +159,7 @@ class Plan:
     dhw_heat_w: Trajectory = ()  # from the pump into the hot-water tank; empty: not planned
     dhw_run_frac: Trajectory = ()
     dhw_c: Trajectory = ()  # upper layer at the end of the step
+    dhw_ends_c: Trajectory = ()  # mean of the tank when the step's charge ends; 0: none. Whole ones
     heater_w: Trajectory = ()  # heat of the back-up heater, rooms and hot water together
     buffer_c: Trajectory = ()
     marginal_per_kwh: Trajectory = ()  # what one more kWh of heat in the rooms is worth

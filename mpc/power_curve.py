@@ -178,9 +178,12 @@ def tank_power_w(
 
 def tank_curve(
     heat_pump: HeatPumpMap, limits: HeatLimits, *, outdoor_c: ArrayLike, flow_c: FloatArray,
-    possible: FloatArray,
+    possible: FloatArray, charge_w: float | None = None,
 ) -> TankCurve:  # fmt: skip
-    """The line through the powers at lowest and full heat; no heat where not `possible` (0/1)."""
+    """The line through the powers at lowest and full heat; no heat where not `possible` (0/1).
+
+    A pump that gives `charge_w` whenever it charges has no choice between the two.
+    """
     pump, source_c = rated(heat_pump), source_for(heat_pump, outdoor_c)
     full_w = pump.capacity_w(source_c, flow_c)
     least_w = limits.modulation_min_frac * full_w
@@ -188,13 +191,17 @@ def tank_curve(
     low_w = tank_power_w(heat_pump, np.maximum(least_w, 1.0), source_c=source_c, flow_c=flow_c)
     most_w = full_w
     slope = (high_w - low_w) / np.maximum(full_w - least_w, 1.0)
+    given_w = None if charge_w is None else np.clip(charge_w, least_w, full_w)
+    offset_w = low_w - slope * least_w
+    if given_w is not None:
+        least_w = most_w = given_w
     if limits.power_max_w is not None:
         allowed_w = np.asarray(limits.power_max_w)
-        most_w = np.minimum(full_w, least_w + (allowed_w - low_w) / np.maximum(slope, 1e-6))
+        most_w = np.minimum(most_w, (allowed_w - offset_w) / np.maximum(slope, 1e-6))
         possible = possible * (most_w >= least_w)
     return TankCurve(
         slope=slope,
-        offset_w=(low_w - slope * least_w) * possible,
+        offset_w=offset_w * possible,
         heat_min_w=least_w * possible,
         heat_max_w=most_w * possible,
     )

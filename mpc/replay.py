@@ -10,7 +10,15 @@ from mpc.estimator import passing_left_frac
 from mpc.plan import Plan, PlanRequest, Trajectory
 from mpc.power_curve import Emission, emission, flow_c, lowest_w, tank_power_w
 from mpc.power_curve import power_w as power_for
-from mpc.storage import buffer_steps, layers_steps, simulate_layers
+from mpc.storage import (
+    Layers,
+    Tank,
+    buffer_steps,
+    heated_below,
+    layers_steps,
+    risen_layers,
+    simulate_layers,
+)
 
 HEAT_STEP_W = 0.1  # plans store heat and power in these steps,
 ROOM_DIGITS = 3  # and temperatures to 0.001 K
@@ -161,6 +169,7 @@ def plan_from(request: PlanRequest, house: House, wanted: Decisions, *, source: 
         dhw_heat_w=() if layers_c is None else tuple(dhw.tolist()),
         dhw_run_frac=() if layers_c is None else _kept(dhw_run),
         dhw_c=() if layers_c is None else _kept(layers_c[0]),
+        dhw_ends_c=_charge_ends_c(request, house, dhw),
         heater_w=() if request.heater is None else tuple(heated.tolist()),
         buffer_c=_buffer_c(request, house, heat + heater, into_w),
     )
@@ -194,12 +203,31 @@ def _tank_c(request: PlanRequest, house: House, heat_w: FloatArray) -> FloatArra
     water = request.hot_water
     if water is None:
         return None
-    step_h = np.full(len(heat_w), request.horizon.step_s / 3600.0)
-    step_h[0] *= house.first_frac
-    drawn = np.array(water.draw_kwh_per_k)
-    drawn[0] *= house.first_frac
-    layers = layers_steps(water.tank, step_h=step_h, draw_kwh_per_k=drawn)
-    return simulate_layers(layers, water.state_c, heat_w)
+    return simulate_layers(_layers_of(request, house, water.tank), water.state_c, heat_w)
+
+
+def _layers_of(request: PlanRequest, house: House, tank: Tank) -> Layers:
+    """The steps of a tank, the first one as far as it is left."""
+    if request.hot_water is None:
+        raise ValueError("no hot water")
+    drawn = np.array(request.hot_water.draw_kwh_per_k)
+    step_h = np.full(len(drawn), request.horizon.step_s / 3600.0)
+    step_h[0], drawn[0] = step_h[0] * house.first_frac, drawn[0] * house.first_frac
+    return layers_steps(tank, step_h=step_h, draw_kwh_per_k=drawn)
+
+
+def _charge_ends_c(request: PlanRequest, house: House, heat_w: FloatArray) -> Trajectory:
+    """Mean of the tank at the end of the charge that each step belongs to; empty: no whole ones."""
+    water = request.hot_water
+    if water is None or water.charge_w is None:
+        return ()
+    layers = _layers_of(request, house, heated_below(water.tank))
+    mean_c = risen_layers(layers, water.state_c, heat_w).mean(axis=0)
+    ends_c = np.where(heat_w > 0.0, mean_c, 0.0)
+    for k in range(len(ends_c) - 2, -1, -1):
+        if ends_c[k] > 0.0 and ends_c[k + 1] > 0.0:
+            ends_c[k] = ends_c[k + 1]
+    return _kept(ends_c)
 
 
 def _buffer_c(

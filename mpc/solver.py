@@ -298,6 +298,7 @@ def conditions_at(stage: Stage, states_c: FloatArray, tank_c: FloatArray | None)
         outdoor_c=stage.outdoor_c,
         flow_c=tank_c + water.tank.approach_k,
         possible=(tank_c <= water.pump_max_c).astype(np.float64),
+        charge_w=water.charge_w,
     )
     return Conditions(where, curve, tank)
 

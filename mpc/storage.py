@@ -1,6 +1,6 @@
 """Hot-water tank and buffer as the planner sees them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -36,6 +36,9 @@ class HotWater:
     pump_max_c: float = 55.0  # the hottest the heat pump makes the tank; beyond it the heater
     sanitise_c: float | None = None  # both layers must have been this hot once ...
     sanitise_steps: tuple[int, int] | None = None  # ... at the end of a step in this range
+    charge_w: float | None = None  # what a charge gives; given, charges are whole (mpc.charges)
+    reserve_kwh_per_k: tuple[float, ...] = ()  # may be drawn at once after each step ...
+    reserve_low_c: float = 0.0  # ... and shall not cool the upper layer below this
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +112,39 @@ def simulate_layers(layers: Layers, start_c: tuple[float, float], heat_w: FloatA
         x = layers.a[k] @ x + layers.b[k] * kw + layers.d[k]
         ends[:, k] = x
     return ends
+
+
+def heated_below(tank: Tank) -> Tank:
+    """The tank whose heat all enters the lower layer, as from a coil: for `risen_layers`."""
+    return replace(tank, heat_to_upper_frac=0.0)
+
+
+def risen_layers(layers: Layers, start_c: tuple[float, float], heat_w: FloatArray) -> FloatArray:
+    """As `simulate_layers`, but warm water rises at once: no layer below is the warmer.
+
+    With `heated_below` the upper layer keeps its temperature until the lower one has come to it.
+    """
+    ends = np.empty((2, len(heat_w)))
+    x = np.array(start_c)
+    for k, kw in enumerate(heat_w / 1000.0):
+        x = layers.a[k] @ x + layers.b[k] * kw + layers.d[k]
+        x = x if x[0] >= x[1] else np.full(2, x.mean())
+        ends[:, k] = x
+    return ends
+
+
+def after_draw_c(
+    tank: Tank, layers_c: tuple[FloatArray, FloatArray], draw_kwh_per_k: float
+) -> FloatArray:
+    """The upper layer after a draw that takes no time, of tanks with these layers (upper, lower).
+
+    The solution of C du = (l - u) dw, C dl = (Tc - l) dw; C half the tank, w the water drawn.
+    """
+    upper_c, lower_c = layers_c
+    share = draw_kwh_per_k * 2.0 / (tank.volume_l * WATER_KWH_PER_L_K)
+    kept = np.exp(-share)
+    lower_k = lower_c - tank.cold_c
+    return np.asarray(tank.cold_c + kept * (upper_c - tank.cold_c + share * lower_k))
 
 
 def buffer_steps(buffer: Buffer, step_h: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:

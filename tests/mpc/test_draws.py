@@ -61,11 +61,13 @@ def test_days_off_are_told_apart_from_working_days():
     assert slot_of(saturday) == 7 + HOURS
 
 
-def test_watching_one_slot_leaves_the_others_as_they_were():
+def test_watching_one_slot_moves_the_others_only_with_the_level():
     learned = expected_kwh(watched(FAMILY, 7, hours=1.0, kwh=3.0))
     before = expected_kwh(FAMILY)
     assert learned[7] > before[7]
-    assert np.array_equal(np.delete(learned, 7), np.delete(before, 7))
+    day = FAMILY.people * PERSON_KWH
+    level = (3.0 + day) / (before[7] + day)
+    assert np.delete(learned, 7) == pytest.approx(level * np.delete(before, 7))
 
 
 def test_an_hour_watched_without_a_draw_lowers_the_forecast():
@@ -74,8 +76,10 @@ def test_an_hour_watched_without_a_draw_lowers_the_forecast():
 
 def test_after_many_weeks_the_forecast_is_what_was_drawn():
     draws = after([(21, 1.0, 2.0)] * 200)
+    prior, day = prior_kwh(4.0), 4.0 * PERSON_KWH
+    level = (20.0 * 2.0 + day) / (20.0 * prior[21] + day)
     assert expected_kwh(draws)[21] == pytest.approx(
-        (4.0 * prior_kwh(4.0)[21] + 20.0 * 2.0) / 24.0, rel=0.01
+        (4.0 * level * prior[21] + 20.0 * 2.0) / 24.0, rel=0.01
     )
 
 
