@@ -20,8 +20,10 @@ from mpc.identify_model import LEADS_H, Noise
 BAND_FRAC = 0.8
 NORMAL_HALF_WIDTH = 1.2816  # of the middle 80 % of a normal distribution, in standard deviations
 OUTLIER_STD = 3.0  # a larger error counts as this: windows and stoves are events, not noise
-SUN_FRAC_MAX = 1.0
-WORST_RATIO = 20.0
+WORST_LOG_RATIO = 3.0  # of held-out errors over what the filter expects
+MOST_LOG_ODDS = 6.0  # of the sun's share that is wrong
+CORRELATED_LEADS = 3.0  # errors of h hours ahead are alike for three times as long: weather stays
+HIGHEST_LEVEL = 0.95
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,20 +55,20 @@ def calibrated(
     """The noise under which held-out errors (leads x starts) are as large as the band says."""
 
     def unlikely(at: FloatArray) -> float:
-        variance = doubted.variance_k2(float(np.exp(at[0])), _share(at[1]))
+        variance = doubted.variance_k2(_ratio(at[0]), _share(at[1]))
         beyond = np.minimum(errors_k**2 / variance, OUTLIER_STD**2)
         return float(np.mean((np.log(variance) + beyond)[known]))
 
     found = minimize(unlikely, np.array([0.0, -1.0]), method="Nelder-Mead", options={"maxiter": 80})
-    ratio = float(np.clip(np.exp(found.x[0]), 1.0 / WORST_RATIO, WORST_RATIO))
-    sun_frac = _share(found.x[1])
+    ratio, sun_frac = _ratio(found.x[0]), _share(found.x[1])
     std_k = np.sqrt(doubted.variance_k2(ratio, sun_frac))
-    # As many days as there are, and no more, make an honest quantile (split conformal, n + 1).
-    level = min(BAND_FRAC * (1.0 + 1.0 / max(days, 1.0)), 0.95)
+    # n independent errors make the quantile (n + 1) / n of its level (split conformal prediction).
+    independent = np.maximum(days * 24.0 / (CORRELATED_LEADS * np.array(LEADS_H)), 1.0)
+    levels = np.minimum(BAND_FRAC * (1.0 + 1.0 / independent), HIGHEST_LEVEL)
     far = np.abs(errors_k) / std_k
     band = tuple(
         float(np.quantile(row[seen], level)) / NORMAL_HALF_WIDTH if seen.any() else 1.0
-        for row, seen in zip(far, known, strict=True)
+        for row, seen, level in zip(far, known, levels.tolist(), strict=True)
     )
     return replace(scaled(noise, ratio), sun_frac=sun_frac, band=band)
 
@@ -77,5 +79,9 @@ def half_width_k(noise: Noise, std_k: FloatArray, hours: FloatArray) -> FloatArr
     return np.asarray(NORMAL_HALF_WIDTH * stretch[:, None] * std_k, dtype=np.float64)
 
 
-def _share(free: float) -> float:
-    return float(SUN_FRAC_MAX / (1.0 + np.exp(-free)))
+def _ratio(log: float) -> float:
+    return float(np.exp(np.clip(log, -WORST_LOG_RATIO, WORST_LOG_RATIO)))
+
+
+def _share(log_odds: float) -> float:
+    return float(1.0 / (1.0 + np.exp(-np.clip(log_odds, -MOST_LOG_ODDS, MOST_LOG_ODDS))))
