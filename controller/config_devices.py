@@ -72,8 +72,11 @@ class HeatPump(PumpFigures, Device):
     power_max_w: float | None = Field(None, gt=0, description="never draw more than this")
     minimum_run_s: Duration = Field(600.0, alias="minimum_run", description="of the compressor")
     minimum_off_s: Duration = Field(600.0, alias="minimum_off", description="of the compressor")
-    start_cost: float = Field(
-        0.2, ge=0, description="what a start of the compressor counts, in the tariff's currency"
+    start_cost: float | None = Field(
+        None,
+        ge=0,
+        description="what a start of the compressor counts, in the tariff's currency; none: the "
+        "worth of 0.02 EUR, a compressor's price over the starts it is built for",
     )
     starts_per_day: int | None = Field(
         None, ge=1, description="never plan more starts than this in a day"

@@ -6,9 +6,11 @@ from datetime import UTC, datetime, timedelta
 from typing import get_args
 from zoneinfo import ZoneInfo
 
+import pytest
+
 from controller.config import Control
 from controller.planner import rule_request
-from controller.starts import Starts, local_midnight
+from controller.starts import Starts, local_midnight, start_price
 from mpc.plan import NotSolved, PlanRequest, Solved
 from mpc.rules import RULES
 
@@ -56,3 +58,11 @@ def test_a_rule_says_what_it_cannot_plan(
     question = make_request(NOON)
     hopeless = replace(question, comfort=replace(question.comfort, low_c=()))
     assert isinstance(rule_request("price-led", hopeless), NotSolved)
+
+
+def test_a_start_counts_the_same_in_every_currency_unless_the_owner_says_otherwise() -> None:
+    assert start_price(None, "EUR") == 0.02
+    assert start_price(None, "DKK") == pytest.approx(7.46 * start_price(None, "EUR"))
+    assert start_price(None, "XYZ") == start_price(None, "EUR")
+    assert start_price(0.0, "DKK") == 0.0
+    assert start_price(0.5, "DKK") == 0.5
