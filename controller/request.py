@@ -10,6 +10,7 @@ from controller.forecasts import Known
 from controller.guard import Memory
 from controller.hot_water import TankLimits, hot_water_request
 from controller.hot_water_steering import reach_c
+from controller.hot_water_tank import APPROACH_K
 from controller.margin import Margin
 from controller.model import HouseModel
 from controller.site import site_of
@@ -17,12 +18,16 @@ from controller.snapshot import Snapshot
 from controller.starts import Starts, local_midnight, start_price
 from controller.wishes import Target
 from drivers.api import Knob, OperatingState, PriceSeries, Signal, WeatherSeries
+from mpc.heat_pump import capacity_w, source_for
 from mpc.horizon import Horizon, PriceForecast, WeatherForecast, build_horizon
 from mpc.plan import Comfort, Compressor, HeatLimits, PlanRequest, Search
 from mpc.storage import HotWater
 
 PERSISTENCE_FALLBACK_C = 2.0
 """Outdoor temperature when neither forecast nor sensor says anything: a Danish winter day."""
+
+FIRST_CHARGE_FRAC = 0.75
+"""Of the pump's capacity: many slow down for hot water, for quiet and for the coil's sake."""
 
 
 def plan_request(
@@ -68,7 +73,7 @@ def plan_request(
         building=model.building,
         emitter=emitter_now(belief, model),
         heat_pump=experience.pump.applied(model.heat_pump),
-        hot_water=_hot_water(horizon, at, experience, (config, tank_knob)),
+        hot_water=_hot_water(horizon, at, experience, (config, model, tank_knob)),
         site=site_of(horizon, experience.site, config, model.tariff),
         compressor=_compressor(snapshot, memory, (config, model, experience.starts)),
         heater=model.heater,
@@ -77,14 +82,23 @@ def plan_request(
 
 
 def _hot_water(
-    horizon: Horizon, at: datetime, experience: Experience, steered: tuple[HouseConfig, Knob | None]
+    horizon: Horizon,
+    at: datetime,
+    experience: Experience,
+    steered: tuple[HouseConfig, HouseModel, Knob | None],
 ) -> HotWater | None:
     """The tank, where we steer it and know how hot it is."""
-    config, knob = steered
+    config, model, knob = steered
     if knob is None or experience.tank is None:
         return None
     section = config.hot_water
-    limits = TankLimits(reach_c=reach_c(knob, section), heater=config.heat_pump.heater is not None)
+    source_c = source_for(model.heat_pump, horizon.outdoor_c[0])
+    full_w = float(capacity_w(model.heat_pump, source_c, section.comfort_c + APPROACH_K))
+    limits = TankLimits(
+        reach_c=reach_c(knob, section),
+        charge_w=FIRST_CHARGE_FRAC * full_w,
+        heater=config.heat_pump.heater is not None,
+    )
     return hot_water_request(
         experience.tank, horizon, at=at, section=section, limits=limits, zone=config.zone
     )
