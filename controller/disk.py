@@ -23,8 +23,11 @@ def opened(
     `sqlite3.DatabaseError` when it is damaged.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    new = not path.exists()
     db = sqlite3.connect(path, isolation_level=None)
     try:
+        if new:
+            _give_to_the_owner_of_its_folder(path)
         db.execute("PRAGMA journal_mode=WAL")
         db.execute(f"PRAGMA synchronous={synchronous}")
         if checked:
@@ -36,6 +39,14 @@ def opened(
         db.close()
         raise
     return db
+
+
+def _give_to_the_owner_of_its_folder(path: Path) -> None:
+    """What an owner makes with sudo the service must be able to write."""
+    if os.geteuid() == 0:
+        path.touch()
+        owner = path.parent.stat()
+        os.chown(path, owner.st_uid, owner.st_gid)
 
 
 def is_damage(error: sqlite3.Error) -> bool:

@@ -35,6 +35,10 @@ CREATE TABLE IF NOT EXISTS exported (id INTEGER PRIMARY KEY CHECK (id = 0), row 
 {retention.SCHEMA}
 """
 
+_KEEP = """
+INSERT INTO content VALUES (?, ?, ?, ?) ON CONFLICT (hash) DO UPDATE SET at = excluded.at
+"""
+
 
 class Records:
     """Reads what was recorded; changes nothing. Raises `RecordError` for what cannot be read."""
@@ -108,7 +112,6 @@ class Recorder(Records):
         self._path = path
         self._keep = keep
         self._waiting: deque[tuple[str, tuple[object, ...]]] = deque(maxlen=WAITING_MAX)
-        self._known: set[str] = set()
         self._newest: dict[str, tuple[str, tuple[object, ...]]] = {}  # of each kind of text
         self._synced_at: datetime | None = None
         self._on_disk = False
@@ -134,10 +137,10 @@ class Recorder(Records):
     def keep(self, kind: str, text: str, at: datetime) -> str:
         """Keep a large text once; returns its hash."""
         name = content_hash(text)
-        if name not in self._known:
-            self._known.add(name)
+        newest = self._newest.get(kind)
+        if newest is None or newest[1][0] != name:
             row = (name, kind, at.isoformat(), zlib.compress(text.encode()))
-            self._newest[kind] = ("INSERT OR IGNORE INTO content VALUES (?, ?, ?, ?)", row)
+            self._newest[kind] = (_KEEP, row)
             self._waiting.append(self._newest[kind])
         return name
 

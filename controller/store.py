@@ -36,7 +36,7 @@ CREATE TABLE IF NOT EXISTS lease (
 {_STATE}
 """
 
-LEARNED = frozenset({"belief", "experience", "known"})
+LEARNED = frozenset({"belief", "experience", "known", "learned"})
 """Keys of what can be learned or fetched again; kept in a file of their own."""
 
 _WISHES = TypeAdapter(Wishes)

@@ -103,6 +103,15 @@ def test_equal_texts_are_kept_once_under_one_name(path: Path) -> None:
         assert recorder.latest("config") is None
 
 
+def test_settings_that_come_back_are_the_latest_again(path: Path) -> None:
+    with closing(Recorder(path)) as recorder:
+        for hours, text in enumerate(("first", "second", "first")):
+            recorder.keep("config", text, AT + timedelta(hours=hours))
+        recorder.append(record())
+        assert recorder.count("config") == 2
+        assert recorder.latest("config") == "first"
+
+
 def test_a_text_kept_before_a_restart_is_not_kept_twice(path: Path) -> None:
     for hours in (0, 1):
         with closing(Recorder(path)) as recorder:

@@ -234,3 +234,14 @@ def test_on_a_disk_that_became_read_only_leases_are_known_and_none_can_be_opened
         with pytest.raises(StoreError, match="the lease cannot be saved"):
             store.save_lease(LEASES[0])
     assert ("can only be read" in caplog.text) is cleanly
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make files for others")
+def test_what_root_makes_belongs_to_the_owner_of_the_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    os.chown(folder, NOBODY, NOBODY)
+    with open_store(folder / "state.db"):
+        owners = {file.name: file.stat().st_uid for file in folder.iterdir()}
+    assert owners.keys() >= {"state.db", "learned.db"}
+    assert set(owners.values()) == {NOBODY}
