@@ -16,6 +16,8 @@ FROZEN_DAYS_FRAC = 0.15  # of the days: more is not a quiet weekend
 FROZEN_OUTDOOR_S = 8 * 3600.0
 JUMP_K = 3.0  # between readings of a room a quarter of an hour apart
 JUMPS_PER_DAY = 0.3
+STAYS_S = 6 * 3600.0
+STAYS_FRAC = 0.8  # of a jump: a window left open comes back, a moved sensor does not
 ROOM_RANGE_C = (5.0, 40.0)
 OUTDOOR_RANGE_C = (-45.0, 50.0)
 GHI_MOST_W_PER_M2 = 1500.0
@@ -106,11 +108,23 @@ def _frozen(data: HouseData) -> list[Finding]:
 
 def _jumps(data: HouseData) -> list[Finding]:
     limit_k = JUMP_K * max(np.sqrt(data.step_s / 900.0), 1.0)
-    jumps = int(np.sum(np.abs(np.diff(data.room_c)) > limit_k))
+    moves = np.diff(data.room_c)
+    jumps = int(np.sum(np.abs(moves) > limit_k))
     if not jumps:
         return []
     words = f"the room jumped by more than {limit_k:.1f} K between readings {jumps} times"
+    if any(_stays(data, int(step)) for step in np.flatnonzero(np.abs(moves) > limit_k)):
+        words = f"{words} and did not come back: was the sensor moved or replaced?"
+        return [Finding(name="jumps", words=words, spoils=True)]
     return [Finding(name="jumps", words=words, spoils=jumps > JUMPS_PER_DAY * data.days)]
+
+
+def _stays(data: HouseData, step: int) -> bool:
+    """Whether the room is as far away hours after a jump as it was right after it."""
+    hours = max(round(STAYS_S / data.step_s), 1)
+    before = data.room_c[max(step + 1 - hours, 0) : step + 1]
+    after = data.room_c[step + 1 : step + 1 + hours]
+    return abs(_median(after) - _median(before)) > STAYS_FRAC * JUMP_K
 
 
 def _heat(data: HouseData, building: Building) -> list[Finding]:
@@ -138,9 +152,15 @@ def _swapped(data: HouseData) -> list[Finding]:
     found = []
     room, outdoor = _spread_c(data.room_c), _spread_c(data.outdoor_c)
     cold_room = _median(data.room_c) < _median(data.outdoor_c) - 3.0
-    if cold_room and room > outdoor and _most(data.heat_w) > 0.0:
-        words = "room_c is colder and less steady than outdoor_c: are the sensors swapped?"
-        found.append(Finding(name="swapped", words=words, spoils=True))
+    if cold_room and _most(data.heat_w) > 0.0:
+        name, words = (
+            "unit",
+            "it is warmer outdoors than in the heated room: °F, or another sensor?",
+        )
+        if room > outdoor:
+            name = "swapped"
+            words = "room_c is colder and less steady than outdoor_c: are the sensors swapped?"
+        found.append(Finding(name=name, words=words, spoils=True))
     if data.flow_c is not None and _most(data.heat_w) > 0.0:
         heated = data.heat_w > 0.3 * _most(data.heat_w)
         if heated.any() and _median(data.flow_c[heated]) < _median(data.room_c[heated]) - 2.0:

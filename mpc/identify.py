@@ -44,7 +44,11 @@ __all__ = ["ORDERS", "free_run", "free_runs", "identify", "unlearned"]
 ORDERS = tuple(Order)
 FOLDS = 3
 NEAR_TIE_FRAC = 0.02  # a richer structure must be better by this on days it had not seen
-LEAST_STARTS = 36  # of predictions; fewer are no ground for a fit
+LEAST_STARTS = 24  # of predictions; fewer are no ground for a fit
+HOPELESS = ("unit", "swapped")  # findings after which no number of the data means what it says
+TOO_BROKEN = Finding(
+    name="short", words="there is no stretch of days without gaps to learn from", spoils=True
+)
 
 
 def identify(data: HouseData, prior: Prior, *, orders: tuple[Order, ...] = ORDERS) -> Identified:
@@ -53,13 +57,12 @@ def identify(data: HouseData, prior: Prior, *, orders: tuple[Order, ...] = ORDER
     Bad data give a result that is not accepted; if they allow no fit at all, it is the prior.
     """
     findings = house_data_findings(data, prior.building)
-    tried = [
-        _tried(problem)
-        for order in orders
-        if len((problem := _problem(data, prior, order)).places) >= LEAST_STARTS
-    ]
-    if not tried or any(finding.name == "unit" for finding in findings):
+    if any(finding.name in HOPELESS for finding in findings):
         return _as_given(prior, findings)
+    problems = [_problem(data, prior, order) for order in orders]
+    tried = [_tried(problem) for problem in problems if problem.predictions >= LEAST_STARTS]
+    if not tried:
+        return _as_given(prior, (*findings, TOO_BROKEN))
     chosen = _best(tried)
     tried.append(_tried(replace(chosen.problem, patterned=True)))
     limit_k = (1.0 - NEAR_TIE_FRAC) * chosen.candidate.held_out_rmse_k

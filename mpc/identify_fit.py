@@ -127,6 +127,11 @@ class Problem:
             found.append(np.arange(min(warm, len(one) // 3), len(one) - day, every))
         return tuple(found)
 
+    @property
+    def predictions(self) -> int:
+        """How many predictions of a day there are."""
+        return sum(len(starts) for starts in self.starts)
+
     @cached_property
     def places(self) -> np.ndarray:
         """The step of the data at every start, stretches one after the other."""

@@ -73,6 +73,8 @@ def test_a_part_of_house_data_keeps_its_times() -> None:
         ("unit", {"room_c": _data().room_c * 1.8 + 32.0}),
         ("unit", {"room_c": _data().room_c + 273.15}),
         ("unit", {"ghi_w_per_m2": _data().ghi_w_per_m2 / 1000.0}),
+        ("unit", {"outdoor_c": _data().outdoor_c * 1.8 + 32.0}),
+        ("jumps", {"room_c": _data().room_c + 4.0 * (np.arange(7 * 96) > 300)}),
         ("swapped", {"room_c": _data().outdoor_c, "outdoor_c": _data().room_c}),
         ("swapped", {"flow_c": _data().room_c - 5.0}),
         ("impossible", {"heat_w": _data().heat_w * 20.0}),

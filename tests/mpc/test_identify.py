@@ -244,12 +244,14 @@ def test_gaps_in_the_data_do_not_stop_the_fit() -> None:
 
 
 @pytest.mark.timeout(60)
-@pytest.mark.parametrize("fault", ["kilowatts", "frozen", "swapped", "short"])
+@pytest.mark.parametrize("fault", ["kilowatts", "frozen", "swapped", "short", "holes"])
 def test_a_fit_on_bad_data_is_never_accepted(fault: str) -> None:
     data = _lived(TRUE, days=8)
     stuck = data.room_c.copy()
     stuck[96:] = stuck[96]
+    holes = np.where(np.arange(len(data)) % 84 < 40, np.nan, data.room_c)
     bad = {
+        "holes": replace(data, room_c=holes),
         "kilowatts": replace(data, heat_w=data.heat_w / 1000.0),
         "frozen": replace(data, room_c=stuck),
         "swapped": replace(data, room_c=data.outdoor_c, outdoor_c=data.room_c),
