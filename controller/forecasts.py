@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from pydantic import TypeAdapter, ValidationError
@@ -47,8 +47,10 @@ class Forecasts:
         self._next_at: datetime | None = None
         self._task: asyncio.Task[None] | None = None
         self._known = self._restored()
-        if self._known.prices is not None and isinstance(prices, ResumingPrices):
-            prices.resume(self._known.prices)
+        held = self._known.prices
+        if held is not None and isinstance(prices, ResumingPrices) and not prices.resume(held):
+            log.warning("kept prices of %s in %s are not used", held.source, held.currency)
+            self._known = replace(self._known, prices=None)
 
     @property
     def known(self) -> Known:

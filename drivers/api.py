@@ -214,8 +214,8 @@ class PriceSource(Protocol):
 class ResumingPrices(Protocol):
     """A price source that need not ask again for what an earlier run had learned."""
 
-    def resume(self, held: PriceSeries) -> None:
-        """Take up the last good answer; one of another source or currency is ignored."""
+    def resume(self, held: PriceSeries) -> bool:
+        """Take up the last good answer; False: it is of another source, zone or currency."""
         ...
 
 

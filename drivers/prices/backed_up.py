@@ -18,11 +18,12 @@ class BackedUpPrices:
         self._first = first
         self._second = second
 
-    def resume(self, held: PriceSeries) -> None:
+    def resume(self, held: PriceSeries) -> bool:
         """Each takes up what it gave."""
-        for source in (self._first, self._second):
-            if isinstance(source, ResumingPrices):
-                source.resume(held)
+        both = (self._first, self._second)
+        resuming = [source for source in both if isinstance(source, ResumingPrices)]
+        taken_up = any(source.resume(held) for source in resuming)
+        return taken_up or len(resuming) < len(both)  # a file may have given it
 
     async def fetch(self, now: datetime) -> PriceSeries:
         """The prices known now. Raises `TransientError` naming both failures."""

@@ -54,10 +54,12 @@ class LivePrices:
         """The name of the service."""
         return self._service.name
 
-    def resume(self, held: PriceSeries) -> None:
+    def resume(self, held: PriceSeries) -> bool:
         """Take up what an earlier run knew, if it is of the same service, zone and currency."""
-        if held.source == self.name and held.currency == self._currency:
-            self._held = replace(held, remark="")
+        if held.source != self.name or held.currency != self._currency:
+            return False
+        self._held = replace(held, remark="")
+        return True
 
     def due_at(self, now: datetime) -> datetime | None:
         """When a question can bring news; None: at once."""

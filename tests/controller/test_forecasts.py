@@ -158,6 +158,47 @@ async def test_the_last_good_answer_survives_a_restart(clock: SteppedClock, tmp_
         assert known.notes == ("prices: no network",)
 
 
+@dataclass
+class LivePrices(Prices):
+    """A source that remembers what it gave before a restart, if it is its own."""
+
+    own: str = "test"
+    held: PriceSeries | None = None
+
+    def resume(self, held: PriceSeries) -> bool:
+        self.held = held if held.source == self.own else None
+        return self.held is not None
+
+
+@pytest.mark.parametrize(("own", "kept"), [("test", True), ("another zone", False)])
+async def test_a_source_takes_up_its_own_prices_and_others_are_dropped(
+    clock: SteppedClock, tmp_path: Path, caplog: pytest.LogCaptureFixture, own: str, kept: bool
+) -> None:
+    with open_store(tmp_path / "state.db") as store:
+        await fetched(forecasts(Prices(), Weather(), clock, store), AT)
+    with open_store(tmp_path / "state.db") as store:
+        source = LivePrices(own=own)
+        known = forecasts(source, None, clock, store).known
+    assert (known.prices is not None, source.held is not None) == (kept, kept)
+    assert known.weather is not None
+    assert ("are not used" in caplog.text) is not kept
+
+
+async def test_what_stands_in_is_noted_beside_the_failures(
+    clock: SteppedClock, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    @dataclass
+    class Backup(Prices):
+        async def fetch(self, now: datetime) -> PriceSeries:
+            return replace(prices_of(now), remark="B stands in: A is silent")
+
+    with open_store(tmp_path / "state.db") as store:
+        weather = Weather(failure=TransientError("no sky"))
+        known = await fetched(forecasts(Backup(), weather, clock, store), AT)
+    assert known.notes == ("prices: B stands in: A is silent", "weather: no sky")
+    assert "stands in: A is silent\n" in caplog.text
+
+
 async def test_unreadable_stored_forecasts_are_dropped(
     clock: SteppedClock, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

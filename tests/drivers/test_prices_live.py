@@ -188,7 +188,7 @@ async def test_restart_asks_for_nothing_that_is_known() -> None:
     market = Market()
     source = live(market)
     assert isinstance(source, ResumingPrices)
-    source.resume(before)
+    assert source.resume(before)
     assert await source.fetch(MORNING + HOUR) == before
     assert market.asked == []
 
@@ -199,7 +199,9 @@ async def test_prices_of_another_zone_or_currency_are_not_resumed(
 ) -> None:
     market = Market()
     resumed = live(market)
-    resumed.resume(series("2026-01-14 23:00", [9.0] * 24, source=source, currency=currency))
+    held = series("2026-01-14 23:00", [9.0] * 24, source=source, currency=currency)
+    assert not resumed.resume(held)
+    assert not BackedUpPrices(resumed, live(Market("Second"))).resume(held)
     told = await resumed.fetch(MORNING)
     assert len(market.asked) == 1
     assert 9.0 not in told.per_kwh
@@ -356,7 +358,7 @@ async def test_what_a_backup_gave_is_its_own_after_a_restart() -> None:
     told = await backed_up(first, Market("Second")).fetch(MORNING)
     second = Market("Second")
     source = backed_up(first, second)
-    source.resume(told)
+    assert source.resume(told)
     again = await source.fetch(MORNING + HOUR)
     assert (again.per_kwh, again.remark) == (told.per_kwh, told.remark)
     assert second.asked == []
