@@ -149,14 +149,14 @@ def day_ahead_errors_k(
 
 @pytest.mark.parametrize("house", HOUSES)
 def test_an_open_window_passes_and_is_not_learned_as_a_house(house: Building) -> None:
-    """Half an hour at 3 kW on the second evening."""
+    """Half an hour at 3 kW after a day."""
 
     def windy(minute: int) -> float:
-        return -3000.0 if 44 * 60 <= minute < 44 * 60 + 30 else 0.0
+        return -3000.0 if 24 * 60 <= minute < 24 * 60 + 30 else 0.0
 
-    before = follow(house, hours=44, unmodelled_w=0.0, reading=exact)
-    during = follow(house, hours=44.5, unmodelled_w=0.0, reading=exact, passing=windy)
-    after = follow(house, hours=56, unmodelled_w=0.0, reading=exact, passing=windy)
+    before = follow(house, hours=24, unmodelled_w=0.0, reading=exact)
+    during = follow(house, hours=24.5, unmodelled_w=0.0, reading=exact, passing=windy)
+    after = follow(house, hours=36, unmodelled_w=0.0, reading=exact, passing=windy)
     assert during.passing_w < -800.0
     assert during.passing_w < 4.0 * (during.disturbance_w - before.disturbance_w)
     assert after.disturbance_w == pytest.approx(before.disturbance_w, abs=60.0)
@@ -184,7 +184,7 @@ def test_what_is_left_of_a_passing_heat_adds_up_over_parts_of_a_span(
 
 
 def test_after_a_restart_the_lasting_heat_is_kept_and_a_little_less_sure() -> None:
-    known = follow(HOUSES[0], hours=72, unmodelled_w=300.0, reading=exact)
+    known = follow(HOUSES[0], hours=24, unmodelled_w=300.0, reading=exact)
     days_later = known.at + timedelta(days=2)
     fresh = initial(HOUSES[0], at=days_later, room_c=19.0, outdoor_c=0.0)
     again = resumed(fresh, known)
