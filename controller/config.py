@@ -181,16 +181,19 @@ def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
         yield from _models_in(argument)
 
 
-def effective_values(config: BaseModel, prefix: str = "") -> Iterator[tuple[str, object, str]]:
-    """Every setting as (key, value, origin), origin being "file" or "default"."""
+def effective_values(
+    config: BaseModel, prefix: str = "", source: str = "file"
+) -> Iterator[tuple[str, object, str]]:
+    """Every setting as (key, value, origin), origin being "file", "preset" or "default"."""
     for name, field in type(config).model_fields.items():
+        origin = "preset" if name in getattr(config, "preset_keys", ()) else source
         key = f"{prefix}{field.alias or name}"
         value = getattr(config, name)
         given = name in config.model_fields_set
         if isinstance(value, BaseModel):
-            yield from effective_values(value, f"{key}.")
+            yield from effective_values(value, f"{key}.", origin)
         elif isinstance(value, tuple) and value and isinstance(value[0], BaseModel):
             for number, row in enumerate(value):
-                yield from effective_values(row, f"{key}[{number}].")
+                yield from effective_values(row, f"{key}[{number}].", origin)
         else:
-            yield key, value, "file" if given else "default"
+            yield key, value, origin if given else "default"

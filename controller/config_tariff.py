@@ -5,7 +5,13 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    ModelWrapValidatorHandler,
+    PrivateAttr,
+    model_validator,
+)
 
 from controller.config_values import Duration, Section
 from controller.tariff_presets import overridden, preset
@@ -194,14 +200,23 @@ class TariffSection(Section):
     energy: tuple[EnergyPiece, ...] = Field(())
     export: Export | None = Field(None)
     peak: tuple[Peak, ...] = Field(())
+    _preset_keys: frozenset[str] = PrivateAttr(frozenset())
 
-    @model_validator(mode="before")
+    @model_validator(mode="wrap")
     @classmethod
-    def _on_preset(cls, given: object) -> object:
+    def _on_preset(cls, given: object, handler: ModelWrapValidatorHandler[Self]) -> Self:
         """Resolved at once, so that records hold the rates and not a name for them."""
         if not isinstance(given, Mapping) or not isinstance(given.get("preset"), str):
-            return given
-        return overridden(preset(given["preset"]).tariff, given)
+            return handler(given)
+        base = preset(given["preset"]).tariff
+        made = handler(overridden(base, given))
+        made._preset_keys = frozenset(base) - frozenset(given)
+        return made
+
+    @property
+    def preset_keys(self) -> frozenset[str]:
+        """The settings that are the preset's own."""
+        return self._preset_keys
 
     @model_validator(mode="after")
     def _pieces_fit(self) -> Self:

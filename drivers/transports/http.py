@@ -123,7 +123,9 @@ class HttpAnswer:
         if self.status == _NO_CONTENT:
             raise TransientError(f"{self.place} has nothing yet (204)")
         if self.status in (_UNAUTHORIZED, _FORBIDDEN):
-            raise ConfigurationError(f"{self.place} lets us not in ({self.status}): check the key")
+            raise ConfigurationError(
+                f"{self.place} does not let us in ({self.status}): check the key"
+            )
         raise RefusedByDeviceError(f"{self.place} answered {self.status}")
 
     def json(self) -> object:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from controller.cli import app
-from controller.config import ConfigError, HouseConfig, parse_config
+from controller.config import ConfigError, HouseConfig, effective_values, parse_config
 from controller.forecasts import KNOWN, Known
 from controller.model_tariff import tariff_of
 from controller.store import open_store
@@ -116,6 +116,15 @@ def test_preset_is_changed_key_by_key_and_charge_by_charge(document: Document) -
     assert [piece.per_kwh for piece in mine.energy if piece.name == "electricity tax"] == [0.2]
     others = [piece for piece in plain.energy if piece.name != "electricity tax"]
     assert [piece for piece in mine.energy if piece.name != "electricity tax"] == others
+
+
+def test_check_says_what_comes_from_the_preset(document: Document) -> None:
+    config = parsed(document, preset="no-elvia", vat_frac=0.0)
+    origins = {key: origin for key, _, origin in effective_values(config)}
+    assert origins["tariff.vat_frac"] == "file"
+    assert origins["tariff.currency"] == "preset"
+    assert origins["tariff.energy[0].per_kwh"] == "preset"
+    assert origins["tariff.energy[0].spot_frac"] == "default"
 
 
 def test_records_hold_the_rates_of_a_preset_and_not_its_name(document: Document) -> None:
