@@ -31,32 +31,44 @@ NIGHTLY_DAYS = 30.0
 CODE = (
     *PLANT, "mpc/building.py", "mpc/house_data*.py", "mpc/identify*.py", "mpc/prior.py",
     "bench/identify_bad.py", "bench/identify_fits.py", "bench/identify_opponents.py",
-    "bench/identify_score.py", "controller/house_prior.py",
+    "bench/identify_measured.py", "bench/identify_score.py", "controller/house_prior.py",
 )  # fmt: skip
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
-def run_simulated(
-    count: int, seed: int, folder: Path, *, workers: int, tell: Callable[[str], None]
-) -> list[FitFound]:
-    """What is kept is read, the rest is measured; in the order of the houses."""
-    kept = folder / f"figures-{digest(CODE)}-{seed}.jsonl"
-    done = {found.name: found for found in _read(kept)}
-    kept.write_text("".join(_stored(found) for found in done.values()), encoding="utf-8")
-    missing = [number for number in range(count) if f"{number}" not in done]
-    tell(f"{count - len(missing)} of {count} houses are kept")
-    work = partial(simulated, seed=seed, folder=folder)
-    with (
-        ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool,
-        kept.open("a", encoding="utf-8") as file,
-    ):
-        for job in as_completed([pool.submit(work, number) for number in missing]):
-            found = job.result()
+class Kept:
+    """Figures of houses in a file, by name: read again when there, written when new."""
+
+    def __init__(self, path: Path, tell: Callable[[str], None]) -> None:
+        self._path = path
+        self._tell = tell
+        self.done = {found.name: found for found in _read(path)}
+        text = "".join(_stored(found) for found in self.done.values())
+        path.write_text(text, encoding="utf-8")  # without the half line of an interrupted run
+
+    def keep(self, found: FitFound) -> None:
+        """Write it down at once."""
+        with self._path.open("a", encoding="utf-8") as file:
             file.write(_stored(found))
-            file.flush()
-            done[found.name] = found
-            tell(_line(found))
-    return [done[f"{number}"] for number in range(count)]
+        self.done[found.name] = found
+        self._tell(_line(found))
+
+
+def run_simulated(kept: Kept, count: int, seed: int, folder: Path, *, workers: int) -> None:
+    """Measure the houses that are not kept yet."""
+    missing = [number for number in range(count) if f"{number}" not in kept.done]
+    work = partial(simulated, seed=seed, folder=folder)
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        for job in as_completed([pool.submit(work, number) for number in missing]):
+            kept.keep(job.result())
+
+
+def run_measured(kept: Kept, houses: Sequence[MeasuredHouse]) -> list[FitFound]:
+    """The measured houses and the emulator's runs, in their order."""
+    for house in houses:
+        if house.name not in kept.done:
+            kept.keep(of_record(house))
+    return [kept.done[house.name] for house in houses]
 
 
 def nightly(houses: Sequence[MeasuredHouse]) -> dict[str, Footprint]:
@@ -108,14 +120,12 @@ def main() -> None:
     def tell(text: str) -> None:
         print(text, file=sys.stderr, flush=True)
 
-    found = run_simulated(
-        arguments.houses, arguments.seed, folder, workers=arguments.workers, tell=tell
-    )
+    kept = Kept(folder / f"figures-{digest(CODE)}-{arguments.seed}.jsonl", tell)
+    tell(f"{len(kept.done)} houses are kept")
     houses, absent = measured_houses()
-    records = []
-    for house in (*houses, *emulated_runs()):
-        records.append(of_record(house))
-        tell(_line(records[-1]))
+    records = run_measured(kept, (*houses, *emulated_runs()))
+    run_simulated(kept, arguments.houses, arguments.seed, folder, workers=arguments.workers)
+    found = [kept.done[f"{number}"] for number in range(arguments.houses)]
     command = (
         f"python -m bench.identify --houses {arguments.houses} --seed {arguments.seed} --write"
     )
