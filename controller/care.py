@@ -204,7 +204,7 @@ def _report(settings: HouseConfig, span: timedelta) -> ShadowReport:
             model=model_in_force(settings),
             knob=service.heat_knob(settings),
             observing=_observing(store),
-            spot_at=spot_prices(_prices(store, records)),
+            spot_at=spot_prices(price_series(store, records)),
         )
     finally:
         store.close()
@@ -226,7 +226,7 @@ def _observing(store: Records) -> Callable[[StepRecord], bool]:
     return observing
 
 
-def _prices(store: Records, records: Sequence[StepRecord]) -> list[PriceSeries]:
+def price_series(store: Records, records: Sequence[StepRecord]) -> list[PriceSeries]:
     """Every price series that the records knew."""
     found: dict[tuple[datetime, datetime], PriceSeries] = {}
     for name in {record.forecast_hash for record in records if record.forecast_hash is not None}:

@@ -33,6 +33,7 @@ from controller.liveness import ClockTrust, Supervisor
 from controller.online import Answer, ask_online
 from controller.owner import ask
 from controller.probe_verb import add_probe_verb
+from controller.savings_verb import add_savings_verb
 from controller.snapshot import Measured, Reading
 from controller.steering import can_follow
 from controller.store import StoreError
@@ -338,6 +339,8 @@ add_explain_verb(app)
 add_history_verbs(app)
 add_learn_verb(app)
 add_probe_verb(app)
+add_savings_verb(app)
+add_tariff_verb(app)
 
 
 def add_verbs_of_other_packages() -> None:

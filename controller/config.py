@@ -17,6 +17,7 @@ from controller.config_hot_water import HotWaterSection
 from controller.config_house import House
 from controller.config_prices import PricesSection
 from controller.config_room import Room
+from controller.config_savings import SavingsSection
 from controller.config_site import SiteSection
 from controller.config_tariff import TariffSection
 from controller.config_values import Duration
@@ -107,6 +108,7 @@ class HouseConfig(_Section):
     comfort: Comfort = Field(default_factory=Comfort)
     hot_water: HotWaterSection = Field(default_factory=HotWaterSection)
     site: SiteSection = Field(default_factory=SiteSection)
+    savings: SavingsSection = Field(default_factory=SavingsSection)
     tariff: TariffSection = Field(default_factory=TariffSection)
     prices: PricesSection | None = Field(None)
     weather: WeatherFile | None = Field(None)

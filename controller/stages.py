@@ -9,6 +9,7 @@ from controller.hot_water_steering import TankNow, hot_water_settings, with_hot_
 from controller.learned import Lesson, Lessons
 from controller.model import HouseModel, house_model
 from controller.records import StepRecord
+from controller.savings_days import COMPARISON, compares
 from controller.snapshot import Snapshot
 from controller.step import Machine, decide, limits
 from controller.wishes import Target
@@ -98,6 +99,8 @@ class Stages:
         """What to ask of the pump; nothing while the owner has released it."""
         if released:
             return Wanted({}, None, None, "none", "released by the owner")
+        if compares(snapshot.at, self.config):
+            return Wanted({}, None, None, "none", COMPARISON)
         if self.config.control.strategy == "heating-curve":
             return Wanted({}, None, None, "none", "the pump's own heating curve is the strategy")
         wanted = decide(
