@@ -37,6 +37,7 @@ from controller.savings_verb import add_savings_verb
 from controller.snapshot import Measured, Reading
 from controller.steering import can_follow
 from controller.store import StoreError
+from controller.tariff_verb import add_tariff_verb
 from controller.terminal import (
     DEFAULT_CONFIG,
     AsJson,
