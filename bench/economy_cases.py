@@ -32,7 +32,7 @@ WEEKS = {
 """First local days, Mondays: every fourth of a season; DK1's autumn has only eleven weeks between
 the start of October and a tuning week or the end of the data, so there it is every third."""
 
-STUDIED_DK1 = ("2024-01-08", "2024-12-09")
+STUDIED_DK1 = ("2024-01-08", "2024-10-07", "2024-12-09")
 """Weeks in which planner variants were tried during development: no blind test."""
 
 SEASON = {

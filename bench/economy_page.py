@@ -30,7 +30,7 @@ METHOD = f"""## How it is counted
 - **What the planner knows.** Year, area, mass class, emitters and data sheet of the house; prices
   from their publication on; weather forecasts with archived errors. Nothing of the simulator.
 - **Seen before.** Losses were studied, and variants of the planner tried, in the DK1 weeks of
-  {" and ".join(STUDIED_DK1)}: judge those by the others, and DK1 by DE_LU.
+  {", ".join(STUDIED_DK1)}: judge those by the others, and DK1 by DE_LU.
 - **Tuned curve.** Slope, room influence and offset searched per house and zone on other weeks.
 - **Equal mean.** The curve is run with shifts of {", ".join(f"{k:+g}" for k in PARALLELS_K)} K.
   A straight line through cost over mean room temperature says what the curve would have cost at
