@@ -22,7 +22,7 @@ NORMAL_HALF_WIDTH = 1.2816  # of the middle 80 % of a normal distribution, in st
 OUTLIER_STD = 3.0  # a larger error counts as this: windows and stoves are events, not noise
 WORST_LOG_RATIO = 3.0  # of held-out errors over what the filter expects
 MOST_LOG_ODDS = 6.0  # of the sun's share that is wrong
-CORRELATED_LEADS = 3.0  # errors of h hours ahead are alike for three times as long: weather stays
+CORRELATED_LEADS = 2.0  # errors of h hours ahead are alike for twice as long: weather stays
 HIGHEST_LEVEL = 0.95
 
 
