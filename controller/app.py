@@ -153,7 +153,7 @@ async def run(
     folder = config.storage.directory
     with (
         closing(Store(folder / "state.db")) as store,
-        closing(Recorder(folder / "records.db", timedelta(days=config.storage.keep_days))) as r,
+        closing(_recorder(config, clock)) as r,
     ):
         try:
             loop = assemble(
@@ -174,6 +174,11 @@ async def run(
                 await device.close()
             if planner is not None:
                 planner.close()
+
+
+def _recorder(config: HouseConfig, clock: Clock) -> Recorder:
+    keep = timedelta(days=config.storage.keep_days)
+    return Recorder(config.storage.directory / "records.db", keep, clock.stopwatch_s)
 
 
 def _exports(config: HouseConfig, recorder: Recorder) -> list[Callable[[], Awaitable[None]]]:

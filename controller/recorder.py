@@ -11,7 +11,7 @@ import logging
 import sqlite3
 import zlib
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -24,8 +24,8 @@ log = logging.getLogger(__name__)
 WAITING_MAX = 10_000
 """About a week of cycles of one minute, some 15 MB, kept in memory while the disk fails."""
 
-SYNC_EVERY = timedelta(minutes=5)
-"""How much a power cut may cost; each sync wears the card by some 100 kB."""
+SYNC_EVERY_S = 300.0
+"""How much a power cut may cost, in the time of the world: it happens to simulations as well."""
 
 _SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS step (at TEXT PRIMARY KEY, record TEXT NOT NULL);
@@ -106,14 +106,23 @@ class Records:
 
 
 class Recorder(Records):
-    """Appends what happened; thins out what is older than `keep` (None: never)."""
+    """Appends what happened; thins out what is older than `keep` (None: never).
 
-    def __init__(self, path: Path, keep: timedelta | None = None) -> None:
+    Safe from a power cut by `stopwatch_s`, a monotonic reading; None: whenever the system likes.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        keep: timedelta | None = None,
+        stopwatch_s: Callable[[], float] | None = None,
+    ) -> None:
+        self._stopwatch_s = stopwatch_s
         self._path = path
         self._keep = keep
         self._waiting: deque[tuple[str, tuple[object, ...]]] = deque(maxlen=WAITING_MAX)
         self._newest: dict[str, tuple[str, tuple[object, ...]]] = {}  # of each kind of text
-        self._synced_at: datetime | None = None
+        self._synced_s = -SYNC_EVERY_S
         self._on_disk = False
         self._db = disk.in_memory(_SCHEMA)
         self._open()
@@ -128,9 +137,7 @@ class Recorder(Records):
         row = (record.at.isoformat(), to_json(record))
         self._waiting.append(("INSERT OR REPLACE INTO step VALUES (?, ?)", row))
         self._flush()
-        if self._synced_at is None or abs(record.at - self._synced_at) >= SYNC_EVERY:
-            self._sync()
-            self._synced_at = record.at
+        self._sync_in_time()
         if self._keep is not None and self._on_disk:
             self._thin_out(record.at - self._keep)
 
@@ -213,8 +220,11 @@ class Recorder(Records):
         self._waiting.extendleft(self._newest.values())
         return self._on_disk
 
-    def _sync(self) -> None:
-        """Bring what was recorded from the page cache to the medium."""
+    def _sync_in_time(self) -> None:
+        """Bring what was recorded from the page cache to the medium, every few minutes."""
+        if self._stopwatch_s is None or self._stopwatch_s() - self._synced_s < SYNC_EVERY_S:
+            return
+        self._synced_s = self._stopwatch_s()
         try:
             if self._on_disk:
                 self._db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()

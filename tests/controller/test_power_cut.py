@@ -14,7 +14,7 @@ import pytest
 from beliefs import believed
 from test_recorder import AT, record
 
-from controller.recorder import SYNC_EVERY, Recorder, Records
+from controller.recorder import SYNC_EVERY_S, Recorder, Records
 from controller.store import open_store
 from mpc.plan import Estimate
 
@@ -79,8 +79,10 @@ def test_a_kill_loses_nothing_that_was_finished(tmp_path: Path) -> None:
 def test_a_power_cut_loses_the_last_five_minutes_at_most(tmp_path: Path, tail: bytes) -> None:
     path, log = tmp_path / "records.db", tmp_path / "records.db-wal"
     last = 14
-    recorder = Recorder(path)
+    now_s = 0.0
+    recorder = Recorder(path, stopwatch_s=lambda: now_s)
     for minute in range(last + 1):
+        now_s = minute * 60.0
         recorder.append(record(minute))
     on_medium, written = path.read_bytes(), log.read_bytes()
     recorder.close()
@@ -93,4 +95,4 @@ def test_a_power_cut_loses_the_last_five_minutes_at_most(tmp_path: Path, tail: b
         with opened(after / "records.db") as records:
             kept = list(records.records())
         assert kept == [record(minute) for minute in range(len(kept))]
-        assert record(last).at - kept[-1].at <= SYNC_EVERY
+        assert record(last).at - kept[-1].at <= timedelta(seconds=SYNC_EVERY_S)
