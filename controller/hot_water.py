@@ -17,8 +17,8 @@ from mpc.draws import drawn_kwh_per_k, expected_kwh, reserve_kwh, slot_of
 from mpc.horizon import Horizon
 from mpc.storage import HotWater, after_draw_c
 
-CERTAINTY_FRAC, LEAD_H = 0.8, 0.75
-"""The tank is planned to hold what is drawn in four of five spans of this length: the time from a
+CERTAINTY_FRAC, LEAD_H = 0.9, 0.75
+"""The tank is planned to hold what is drawn in nine of ten spans of this length: the time from a
 surprise to warm water, with the plan that sees it and the charge that it brings."""
 
 NET_LEAD_H, NET_STEP_H = 0.5, 0.25

@@ -32,7 +32,7 @@ LAST_DAY_S = 86_400.0
 CHANGE_FRAC = 0.1
 """Of the price of a start: a charge mostly joins or delays a run for the rooms."""
 
-RISK_FRAC = 0.1
+RISK_FRAC = 0.2
 """Of the price of too cool water: what would be too cool if the reserve were drawn, and that is
 seldom."""
 

@@ -55,11 +55,20 @@ def solve(request: PlanRequest) -> PlanResult:
     Each pass solves the relaxed problem, whose power curves hold at assumed temperatures of rooms,
     emitters and tank; then these are replaced by the ones found, until that changes little. The
     refinement decides the first hours whole, with the last curves. The plan's powers and costs
-    always come from the map.
+    always come from the map. Where no plan has room for the tank's charges as `mpc.charges` chose
+    them, they are left to the solver.
     """
     wrong = flaw(request) or _unknown_solver(request.search.solvers)
     if wrong is not None:
         return NotSolved(f"unusable request: {wrong}", None)
+    result, water = _solved(request), request.hot_water
+    if isinstance(result, Solved) or water is None or water.charge_w is None:
+        return result
+    return _solved(replace(request, hot_water=replace(water, charge_w=None)))
+
+
+def _solved(request: PlanRequest) -> PlanResult:
+    """The plan of a request that can be read."""
     stage = stage_of(request)
     ready = compiled(shape_of(stage))
     met = first_conditions(stage)

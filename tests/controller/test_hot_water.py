@@ -16,6 +16,7 @@ from controller.hot_water import (
     deadline,
     hot_water_request,
     low_trajectory,
+    runs_short,
     sanitise_due_at,
 )
 from controller.hot_water_tank import PATIENCE_S, Layered, TankBelief, first_tank
@@ -257,3 +258,26 @@ def test_what_does_not_fit_is_said_in_words(
     with pytest.raises(ConfigError, match="hot_water") as caught:
         parse_config(document)
     assert complaint in str(caught.value)
+
+
+# ---- the safety net ------------------------------------------------------------------------------
+
+
+def test_the_net_looks_at_what_the_coming_half_hour_may_draw() -> None:
+    evening = datetime(2026, 1, 15, 19, 30, tzinfo=UTC)  # 20:30 local: showers
+    night = datetime(2026, 1, 15, 1, 0, tzinfo=UTC)
+
+    def short(at: datetime, upper_c: float, lower_c: float) -> bool:
+        layered = Layered(at=at, upper_c=upper_c, lower_c=lower_c)
+        return runs_short(belief(at, now=layered), at=at, section=SECTION, zone=ZONE)
+
+    assert short(evening, 42.0, 20.0)
+    assert not short(night, 42.0, 20.0)
+    assert not short(evening, 52.0, 50.0)
+    assert not runs_short(belief(evening, now=None), at=evening, section=SECTION, zone=ZONE)
+
+
+def test_a_charge_gives_what_was_learned_and_before_that_what_the_data_sheet_says() -> None:
+    told = TankLimits(reach_c=60.0, charge_w=5000.0)
+    assert asked(limits=told).charge_w == 5000.0
+    assert asked(limits=told, charge_w=4300.0).charge_w == 4300.0

@@ -263,3 +263,25 @@ def test_whatever_the_sensor_says_the_belief_agrees_with_it(
         assert seen_c == pytest.approx(reading_c, abs=1e-6)
         assert belief.now.lower_c <= belief.now.upper_c + 1e-9
         assert all(kwh >= 0.0 for kwh in belief.draws.kwh)
+
+
+# ---- what a charge is ----------------------------------------------------------------------------
+
+
+def test_a_sensor_at_the_top_still_knows_the_cold_water_below() -> None:
+    cellar = Cellar(TOP)
+    cellar.live(1.0, tapped=shower(0.2, 8.0))
+    assert cellar.belief.now is not None
+    assert cellar.belief.now.mean_c == pytest.approx(cellar.tank.sensor_c, abs=1.5)
+    cellar.live(0.25, heat_w=4000.0)
+    assert cellar.belief.now.mean_c == pytest.approx(cellar.tank.sensor_c, abs=2.0)
+
+
+def test_the_heat_of_charges_is_learned_while_charging_only() -> None:
+    cellar = Cellar(TOP, upper_c=30.0)
+    cellar.live(1.0)
+    assert cellar.belief.charge_w is None
+    cellar.live(0.5, heat_w=4000.0)
+    assert cellar.belief.charge_w == pytest.approx(4000.0)
+    cellar.live(0.5, heat_w=3000.0)
+    assert 3000.0 < (cellar.belief.charge_w or 0.0) < 4000.0

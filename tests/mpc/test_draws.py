@@ -18,6 +18,7 @@ from mpc.draws import (
     expected_kwh,
     forecast_kwh,
     prior_kwh,
+    reserve_kwh,
     slot_of,
     variance_kwh2,
     watched,
@@ -153,3 +154,28 @@ def test_what_was_learned_survives_a_restart():
     codec = TypeAdapter(Draws)
     draws = after([(7, 1.0, 2.0), (31, 0.5, 0.3)])
     assert codec.validate_json(codec.dump_json(draws)) == draws
+
+
+def test_the_reserve_covers_the_mean_of_the_time_to_come_and_grows_with_certainty():
+    slots = [7, 8, 9, 10]
+    mean = reserve_kwh(FAMILY, slots, step_h=1.0, lead_h=2.0, certainty_frac=0.5)
+    expected = expected_kwh(FAMILY)
+    assert mean[:2] == pytest.approx((expected[8] + expected[9], expected[9] + expected[10]))
+    assert mean[3] == pytest.approx(2.0 * expected[10])  # later is like the last
+    sure = reserve_kwh(FAMILY, slots, step_h=1.0, lead_h=2.0, certainty_frac=0.9)
+    assert all(more > less for more, less in zip(sure, mean, strict=True))
+
+
+@pytest.mark.parametrize("certainty_frac", [0.4, 1.0])
+def test_a_reserve_of_no_certainty_is_refused(certainty_frac):
+    with pytest.raises(ValueError, match="certainty"):
+        reserve_kwh(FAMILY, [7], step_h=1.0, lead_h=1.0, certainty_frac=certainty_frac)
+
+
+def test_a_family_that_draws_less_everywhere_is_soon_expected_to():
+    draws = FAMILY
+    for _ in range(5):
+        for hour in DAY:
+            draws = watched(draws, hour, hours=1.0, kwh=0.5 * prior_kwh(4.0)[hour])
+    free_day = slice(HOURS, SLOTS)  # of which nothing was seen
+    assert expected_kwh(draws)[free_day].sum() < 0.7 * prior_kwh(4.0)[free_day].sum()

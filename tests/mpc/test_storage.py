@@ -11,8 +11,11 @@ from mpc.storage import (
     WATER_KWH_PER_L_K,
     Buffer,
     Tank,
+    after_draw_c,
     buffer_steps,
+    heated_below,
     layers_steps,
+    risen_layers,
     simulate_layers,
 )
 
@@ -103,3 +106,38 @@ def test_a_buffer_without_loss_is_the_limit_of_a_small_one() -> None:
     nearly = buffer_steps(replace(BUFFER, loss_w_per_k=1e-4), step_h)
     for without, small in zip(tight, nearly, strict=True):
         assert without == pytest.approx(small, abs=1e-4)
+
+
+@MANY
+@given(
+    upper_c=st.floats(10.0, 70.0),
+    behind_k=st.floats(0.0, 30.0),
+    heat_w=st.floats(0.0, 8000.0),
+)
+def test_warm_water_rises_and_no_heat_is_lost_by_it(
+    upper_c: float, behind_k: float, heat_w: float
+) -> None:
+    layers = layers_steps(
+        heated_below(TANK), step_h=np.full(12, 1.0 / 12.0), draw_kwh_per_k=np.zeros(12)
+    )
+    start_c, heat = (upper_c, upper_c - behind_k), np.full(12, heat_w)
+    risen = risen_layers(layers, start_c, heat)
+    assert (risen[1] <= risen[0] + 1e-9).all()
+    straight = simulate_layers(layers, start_c, heat)
+    assert risen.mean(axis=0) == pytest.approx(straight.mean(axis=0), abs=1e-6)
+
+
+@MANY
+@given(
+    upper_c=st.floats(30.0, 70.0),
+    behind_k=st.floats(0.0, 30.0),
+    draw_kwh_per_k=st.floats(0.0, 0.3),
+)
+def test_a_draw_at_once_is_the_limit_of_a_quick_one(
+    upper_c: float, behind_k: float, draw_kwh_per_k: float
+) -> None:
+    start_c = (upper_c, upper_c - behind_k)
+    quick = layers_steps(TANK, step_h=np.array([1e-4]), draw_kwh_per_k=np.array([draw_kwh_per_k]))
+    ends = simulate_layers(quick, start_c, np.zeros(1))
+    at_once = after_draw_c(TANK, (np.array(start_c[0]), np.array(start_c[1])), draw_kwh_per_k)
+    assert float(at_once) == pytest.approx(float(ends[0, 0]), abs=1e-2)
