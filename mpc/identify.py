@@ -52,10 +52,17 @@ TOO_BROKEN = Finding(
 )
 
 
-def identify(data: HouseData, prior: Prior, *, orders: tuple[Order, ...] = ORDERS) -> Identified:
+def identify(
+    data: HouseData,
+    prior: Prior,
+    *,
+    orders: tuple[Order, ...] = ORDERS,
+    patterns: bool = True,
+) -> Identified:
     """The house model these measurements and this prior belief make most probable.
 
-    Bad data give a result that is not accepted; if they allow no fit at all, it is the prior.
+    `patterns` False leaves the daily pattern out, for who cannot predict with it. Bad data give a
+    result that is not accepted; if they allow no fit at all, it is the prior.
     """
     findings = house_data_findings(data, prior.building)
     if any(finding.name in HOPELESS for finding in findings):
@@ -65,10 +72,11 @@ def identify(data: HouseData, prior: Prior, *, orders: tuple[Order, ...] = ORDER
     if not tried:
         return _as_given(prior, (*findings, TOO_BROKEN))
     chosen = _best(tried)
-    tried.append(_tried(replace(chosen.problem, patterned=True)))
-    limit_k = (1.0 - NEAR_TIE_FRAC) * chosen.candidate.held_out_rmse_k
-    if tried[-1].candidate.held_out_rmse_k < limit_k:
-        chosen = tried[-1]
+    if patterns:
+        tried.append(_tried(replace(chosen.problem, patterned=True)))
+        limit_k = (1.0 - NEAR_TIE_FRAC) * chosen.candidate.held_out_rmse_k
+        if tried[-1].candidate.held_out_rmse_k < limit_k:
+            chosen = tried[-1]
     return _result(data, prior, findings=findings, tried=tried, chosen=chosen)
 
 

@@ -26,6 +26,7 @@ from mpc.house_data import HouseData
 from mpc.identify import free_run, free_runs, identify, unlearned
 from mpc.identify_fit import covariance_of
 from mpc.identify_model import Identified, Order, Prior
+from mpc.identify_prior import belief, logs_of
 
 STARTS_AT = datetime(2024, 1, 8, tzinfo=UTC)
 STEP_S = 1800.0
@@ -151,6 +152,21 @@ def test_a_house_of_the_models_kind_is_found_within_its_own_uncertainty() -> Non
     for name in ("mass_outdoor_w_per_k", "mass_kwh_per_k", "solar_aperture_m2"):
         miss = np.log(getattr(found.building, name) / getattr(TRUE, name))
         assert abs(miss) < 3.0 * stds[name], name
+
+
+@pytest.mark.timeout(120)
+def test_stated_uncertainty_is_as_large_as_the_errors_of_many_houses() -> None:
+    believed = belief(PRIOR, Order.TWO, windy=False)
+    missed = []
+    for seed in range(4):
+        chance = np.random.default_rng(seed + 100)
+        true = believed.with_z(np.clip(chance.normal(0.0, 0.8, len(believed.names)), -2.0, 2.0))
+        data = _lived(true, days=14, seed=seed)
+        found = identify(data, PRIOR, orders=(Order.TWO,), patterns=False)
+        off = logs_of(found.building, found.names) - logs_of(true, found.names)
+        missed.append(off / np.sqrt(np.diag(found.log_covariance)))
+    assert 0.5 < np.sqrt(np.mean(np.square(missed))) < 1.5
+    assert np.mean(np.abs(missed) < 1.28) > 0.7
 
 
 @pytest.mark.timeout(60)
