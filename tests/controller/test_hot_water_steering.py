@@ -362,23 +362,27 @@ def short_of(sensor_c: float, mean_c: float, *, short: bool = True) -> TankNow:
 
 def test_a_tank_that_runs_short_is_charged_whatever_the_plan_says() -> None:
     tank = short_of(42.0, 36.0)
-    wished = hot_water_settings(REST, moment(), tank, **OTHERS)
+    wished = hot_water_settings(REST, moment(), tank, section=SECTION, knob=VOLATILE)
     assert wished.charge
     assert wished.settings[TANK] >= 42.0 + SECTION.starts_below_k
-    calm = hot_water_settings(REST, moment(), replace(tank, short=False), **OTHERS)
+    calm = hot_water_settings(
+        REST, moment(), replace(tank, short=False), section=SECTION, knob=VOLATILE
+    )
     assert not calm.charge
 
 
 def test_a_charge_of_the_net_goes_on_for_a_few_kelvins_and_not_further() -> None:
     for mean_c, goes_on in ((41.0, True), (43.5, False)):
         tank = short_of(44.0, mean_c, short=False)
-        wished = hot_water_settings(REST, moment(charging=True), tank, **OTHERS)
+        wished = hot_water_settings(
+            REST, moment(charging=True), tank, section=SECTION, knob=VOLATILE
+        )
         assert wished.charge is goes_on
 
 
 def test_a_whole_charge_is_judged_by_the_whole_tank() -> None:
     plan = replace(CHARGE, dhw_ends_c=(48.0, 48.0, 0.0, 0.0))
     hot_above = short_of(49.0, 40.0, short=False)
-    assert hot_water_settings(plan, moment(), hot_above, **OTHERS).charge
+    assert hot_water_settings(plan, moment(), hot_above, section=SECTION, knob=VOLATILE).charge
     through = short_of(49.0, 48.5, short=False)
-    assert not hot_water_settings(plan, moment(), through, **OTHERS).charge
+    assert not hot_water_settings(plan, moment(), through, section=SECTION, knob=VOLATILE).charge

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,17 +12,18 @@ from mpc.charges import Charges, charges
 from mpc.numbers import numbers_of, stage_of
 from mpc.plan import PlanRequest, Site, Solved
 from mpc.solver import first_conditions, solve
-from mpc.storage import heated_below, layers_steps, risen_layers
+from mpc.storage import HotWater, heated_below, layers_steps, risen_layers
 
 Make = Callable[..., PlanRequest]
+MakeWater = Callable[..., HotWater]
 CHARGE_W = 4000.0
 
 
 @pytest.fixture
-def told(make_request: Make, make_hot_water: Make) -> Callable[..., PlanRequest]:
+def told(make_request: Make, make_hot_water: MakeWater) -> Callable[..., PlanRequest]:
     """A house whose tank is charged with 4 kW; `water` changes the tank's side."""
 
-    def build(*, water: dict[str, object] | None = None, **house: object) -> PlanRequest:
+    def build(*, water: dict[str, Any] | None = None, **house: Any) -> PlanRequest:
         request = make_request(**house)
         tank = make_hot_water(len(request.horizon.outdoor_c))
         return replace(
@@ -109,7 +111,7 @@ def test_no_charge_where_its_power_is_not_allowed(told: Callable[..., PlanReques
 def test_a_tank_that_must_be_hot_through_is_so_within_its_window(
     told: Callable[..., PlanRequest],
 ) -> None:
-    hygiene = {"sanitise_c": 58.0, "sanitise_steps": (40, 70), "pump_max_c": 60.0}
+    hygiene: dict[str, Any] = {"sanitise_c": 58.0, "sanitise_steps": (40, 70), "pump_max_c": 60.0}
     request = told(water={**hygiene, "high_c": (60.0,) * 96})
     found = schedule(request)
     assert found.hot_step is not None
