@@ -1,7 +1,7 @@
 """Learn the house from its records: identify, test against the model in force, adopt. Pure."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
@@ -66,7 +66,7 @@ def learn(
     held_days = min(max(HELD_OUT_FRAC * data.days, LEAST_HELD_OUT_DAYS), MOST_HELD_OUT_DAYS)
     held_out = len(data) - round(held_days * data.steps_per_day)
     prior = day_one_prior(config)
-    found = replace(identify(data.part(0, held_out), prior), pattern=None)
+    found = identify(data.part(0, held_out), prior, patterns=False)
     before = unlearned(Prior(building=model.building, log_std=prior.log_std))
     error_k, error_before_k = (day_ahead_rmse_k(m, data, held_out) for m in (found, before))
     reasons = _reasons(found, lessons, error_k, error_before_k)

@@ -129,7 +129,8 @@ def night(config: HouseConfig, monkeypatch: pytest.MonkeyPatch) -> Callable[...,
         bias_k: float = 0.1,
         accepted: bool = True,
     ) -> Study:
-        def fit(_: HouseData, prior: Prior) -> Identified:
+        def fit(_: HouseData, prior: Prior, *, patterns: bool) -> Identified:
+            assert not patterns
             return identified(prior, bias_k=bias_k, accepted=accepted)
 
         monkeypatch.setattr(module, "identify", fit)

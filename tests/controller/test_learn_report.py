@@ -42,7 +42,9 @@ def fitted(monkeypatch: pytest.MonkeyPatch) -> None:
     """A fit that predicts to 0.2 K; the model in force to 0.4 K."""
     monkeypatch.setattr(module, "free_runs", biased_runs)
     monkeypatch.setattr(module, "unlearned", lambda prior: identified(prior, bias_k=0.4))
-    monkeypatch.setattr(module, "identify", lambda _, prior: identified(prior, bias_k=0.2))
+    monkeypatch.setattr(
+        module, "identify", lambda _, prior, patterns: identified(prior, bias_k=0.2)
+    )
 
 
 @pytest.fixture
