@@ -42,9 +42,7 @@ def fitted(monkeypatch: pytest.MonkeyPatch) -> None:
     """A fit that predicts to 0.2 K; the model in force to 0.4 K."""
     monkeypatch.setattr(module, "free_runs", biased_runs)
     monkeypatch.setattr(module, "unlearned", lambda prior: identified(prior, bias_k=0.4))
-    monkeypatch.setattr(
-        module, "identify", lambda _, prior, patterns: identified(prior, bias_k=0.2)
-    )
+    monkeypatch.setattr(module, "identify", lambda _, prior, **_k: identified(prior, bias_k=0.2))
 
 
 @pytest.fixture
