@@ -13,6 +13,7 @@ from controller.site import SiteMemory
 from controller.snapshot import Snapshot
 from controller.starts import Starts
 from drivers.api import Signal
+from mpc.forecast_bias import ForecastBias
 from mpc.plan import Plan
 
 
@@ -25,6 +26,7 @@ class Experience:
     site: SiteMemory = field(default_factory=SiteMemory)
     pump: PumpFigures = field(default_factory=PumpFigures)
     starts: Starts = field(default_factory=Starts)
+    outdoor: ForecastBias = field(default_factory=ForecastBias)
 
     def promised(self, plan: Plan) -> "Experience":
         """A new plan says what the room will be."""
@@ -38,6 +40,7 @@ class Experience:
         *,
         running_s: float,
         asked: bool,
+        outdoor_forecast_c: float | None = None,
     ) -> "Experience":
         """One more look at the house; `asked`: the pump was following a plan."""
         before = self.site.at
@@ -49,7 +52,14 @@ class Experience:
             site=self.site.seen(snapshot, config, model.tariff),
             pump=self.pump.seen(snapshot, model, running_s=running_s, span_s=span_s),
             starts=self.starts.seen(snapshot.at, snapshot.compressor_on, config.zone),
+            outdoor=self._outdoor(snapshot, outdoor_forecast_c, span_s),
         )
+
+    def _outdoor(self, snapshot: Snapshot, forecast_c: float | None, span_s: float) -> ForecastBias:
+        sensor_c = snapshot.value(Signal.OUTDOOR_C)
+        if sensor_c is None or forecast_c is None:
+            return self.outdoor
+        return self.outdoor.seen(sensor_c, forecast_c, span_s)
 
     def _tank(self, snapshot: Snapshot, config: HouseConfig) -> TankBelief | None:
         section = config.hot_water

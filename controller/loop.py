@@ -200,6 +200,7 @@ class Loop:
         self._experience = self._experience.seen(
             snapshot, stages.config, stages.model,
             running_s=running_s(memory, snapshot), asked=asked,
+            outdoor_forecast_c=self._p.forecasts.outdoor_at(snapshot.at),
         )  # fmt: skip
 
     def _question(self, snapshot: Snapshot, belief: Belief, memory: Memory) -> PlanRequest:

@@ -18,6 +18,7 @@ from controller.snapshot import Snapshot
 from controller.starts import Starts, local_midnight, start_price
 from controller.wishes import Target
 from drivers.api import Knob, OperatingState, PriceSeries, Signal, WeatherSeries
+from mpc.forecast_bias import ForecastBias
 from mpc.heat_pump import capacity_w, source_for
 from mpc.horizon import Horizon, PriceForecast, WeatherForecast, build_horizon
 from mpc.plan import Comfort, Compressor, HeatLimits, PlanRequest, Search
@@ -53,7 +54,7 @@ def plan_request(
         step_s=int(config.control.step_s),
         length_s=int(config.control.horizon_s),
         prices=_prices(known.prices),
-        weather=_weather(known.weather, snapshot),
+        weather=_weather(known.weather, snapshot, experience.outdoor),
         tariff=model.tariff,
     )
     pump = config.heat_pump
@@ -171,13 +172,19 @@ def _prices(series: PriceSeries | None) -> PriceForecast | None:
     )
 
 
-def _weather(series: WeatherSeries | None, snapshot: Snapshot) -> WeatherForecast:
-    """The forecast, or the measured outdoor temperature as if it stayed."""
+def _weather(
+    series: WeatherSeries | None, snapshot: Snapshot, bias: ForecastBias
+) -> WeatherForecast:
+    """The forecast corrected by the house's sensor, or what that measured as if it stayed."""
     if series is not None:
         return WeatherForecast(
             starts_at=series.starts_at,
             step_s=series.step_s,
-            outdoor_c=tuple(series.outdoor_c),
+            outdoor_c=bias.corrected(
+                series.outdoor_c,
+                lead_s=(series.starts_at - snapshot.at).total_seconds(),
+                step_s=series.step_s,
+            ),
             ghi_w_per_m2=tuple(series.ghi_w_per_m2),
         )
     outdoor_c = snapshot.value(Signal.OUTDOOR_C)
