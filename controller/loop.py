@@ -39,6 +39,10 @@ log = logging.getLogger(__name__)
 BELIEF_EVERY = timedelta(minutes=15)
 """How often the belief is saved: losing a quarter of an hour of it costs nothing."""
 
+LONG_SLEEP = timedelta(hours=1)
+"""After a longer break between cycles (the computer slept) the house is looked at anew: what it did
+meanwhile is not known, and a measured room is worth more than hours of prediction."""
+
 CLOCK_IN_DOUBT = "the clock is not synchronised yet: observing only"
 
 
@@ -98,7 +102,7 @@ class Loop:
 
     async def cycle(self, tasks: asyncio.TaskGroup) -> StepRecord:
         """One pass through all stages; every decision in it sees the same snapshot."""
-        self._begin_anew_if_the_clock_was_set()
+        self._begin_anew_after_a_break()
         p, before, at = self._p, self._before, self._p.clock.now()
 
         snapshot = await sense(
@@ -165,12 +169,16 @@ class Loop:
         p.advanced()
         return record
 
-    def _begin_anew_if_the_clock_was_set(self) -> None:
-        """Durations over the step mean nothing: go on as after a start, hold times included."""
+    def _begin_anew_after_a_break(self) -> None:
+        """Durations over it mean nothing: go on as after a start, hold times included."""
         step_s = self._clock_watch.set_by_s()
-        if step_s == 0.0:
+        since = None if self._before is None else self._p.clock.now() - self._before.at
+        if step_s != 0.0:
+            log.warning("the clock was set by %+.0f s: beginning anew", step_s)
+        elif since is not None and since > LONG_SLEEP:
+            log.warning("no cycle for %.0f min: beginning anew", since.total_seconds() / 60.0)
+        else:
             return
-        log.warning("the clock was set by %+.0f s: beginning anew", step_s)
         if self._before is not None:
             self._p.store.save_belief(self._before.belief)
         self._before, self._saved_at = None, None

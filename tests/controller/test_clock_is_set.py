@@ -109,14 +109,17 @@ async def test_plans_go_on_after_the_clock_was_set_back(make_house: MakeHouse) -
     assert asked[2] == AN_INSTANT + 30 * MINUTE - 3 * HOUR
 
 
-async def test_a_computer_that_slept_goes_on_where_it_was(make_house: MakeHouse) -> None:
+@pytest.mark.parametrize(("hours", "begins"), [(0.5, [0]), (8.0, [0, 30])])
+async def test_a_computer_that_slept_goes_on_and_looks_anew_after_a_long_sleep(
+    make_house: MakeHouse, hours: float, begins: list[int]
+) -> None:
     def sleep(clock: SetClock) -> None:
-        clock.slept += 8 * HOUR
+        clock.slept += hours * HOUR
 
     house = house_by(make_house, sleep, AN_INSTANT)
     records = await lived_hours(house, 2)
-    assert [record.continues for record in records] == [False] + [True] * 119
-    assert records[30].at - records[29].at == 8 * HOUR + MINUTE
+    assert [n for n, record in enumerate(records) if not record.continues] == begins
+    assert records[30].at - records[29].at == hours * HOUR + MINUTE
     assert all(isinstance(record.outcome, Applied) for record in records[33:])
     rooms_c = [record.belief.estimate.state_c[0] for record in records]
     assert all(19.0 < room_c < 21.5 for room_c in rooms_c)
