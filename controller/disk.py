@@ -11,6 +11,9 @@ from pathlib import Path
 from typing import Literal
 
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+IN_MEMORY = Path(":memory:")
+"""SQLite's own name for a file that is none."""
+
 _COMPANIONS = ("-wal", "-shm")
 
 
@@ -23,7 +26,7 @@ def opened(
     `sqlite3.DatabaseError` when it is damaged.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    new = not path.exists()
+    new = path != IN_MEMORY and not path.exists()
     db = sqlite3.connect(path, isolation_level=None)
     try:
         if new:
@@ -74,7 +77,7 @@ def readable(path: Path) -> sqlite3.Connection | None:
 
 def in_memory(schema: str) -> sqlite3.Connection:
     """Stands in where there is no disk."""
-    db = sqlite3.connect(":memory:", isolation_level=None)
+    db = sqlite3.connect(IN_MEMORY, isolation_level=None)
     db.executescript(schema)
     return db
 

@@ -69,9 +69,10 @@ class Store:
     """
 
     def __init__(self, path: Path) -> None:
-        self._copy = path.with_name(f"{path.name}.copy")
+        forgets = path == disk.IN_MEMORY
+        self._copy = path if forgets else path.with_name(f"{path.name}.copy")
         self._db = self._opened(path)
-        self._learned = _opened_learned(path.with_name("learned.db"))
+        self._learned = _opened_learned(path if forgets else path.with_name("learned.db"))
         self._uncopied = False
 
     def _opened(self, path: Path) -> sqlite3.Connection:
@@ -227,7 +228,7 @@ class Store:
     def _keep_copy(self) -> None:
         """Now, or with the end of what is saved together; without one, damage needs a person."""
         self._uncopied = self._db.in_transaction
-        if self._uncopied:
+        if self._uncopied or self._copy == disk.IN_MEMORY:
             return
         try:
             disk.copy(self._db, self._copy)

@@ -245,3 +245,14 @@ def test_what_root_makes_belongs_to_the_owner_of_the_folder(tmp_path: Path) -> N
         owners = {file.name: file.stat().st_uid for file in folder.iterdir()}
     assert owners.keys() >= {"state.db", "learned.db"}
     assert set(owners.values()) == {NOBODY}
+
+
+def test_a_store_in_memory_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with open_store(Path(":memory:")) as store:
+        store.save_lease(LEASES[1])
+        store.save_belief(BELIEF)
+        assert store.belief() == BELIEF
+    assert list(tmp_path.iterdir()) == []
