@@ -203,6 +203,9 @@ shown.
 {markdown_table(wrong)}
 ## A constant heat that no model knows
 
+What it adds to the offset is the difference to the house's `+0 %` run above; the rest is weather
+that the model answers otherwise than the house.
+
 {markdown_table(extra)}"""
 
 
