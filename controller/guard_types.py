@@ -1,0 +1,132 @@
+"""What the guard works with: the wish, its answer, and all that its rules may look at. Pure."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import TypeAlias
+
+from controller.snapshot import Snapshot
+from drivers.api import Capability, Knob
+
+Settings: TypeAlias = Mapping[Capability, float]
+
+
+class Purpose(StrEnum):
+    """Why a knob is moved; only the planner's moves have a budget."""
+
+    PLANNER = "planner"
+    SAFETY = "safety"  # the guard put its own value in place of the wish
+    DSO = "dso"  # the grid operator's limit
+    HAND_BACK = "hand_back"  # the owner's value returns
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the decision stage would like; without settings it wants nothing of the pump."""
+
+    settings: Settings
+    run: bool | None  # should the compressor heat; None: no opinion
+    heat_w: float | None
+    source: str  # "mpc", "heating-curve", "none"
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """Exactly what was wanted."""
+
+    settings: Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Altered:
+    """Less or other than was wanted, and why."""
+
+    settings: Settings
+    reasons: tuple[str, ...]
+    forced: Mapping[Capability, Purpose] = field(default_factory=dict)  # not the planner's values
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Nothing may be asked of the pump now; hand it back."""
+
+    reasons: tuple[str, ...]
+
+
+Verdict: TypeAlias = Allowed | Altered | Refused
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What the guard remembers: the measured compressor and the last settings it let through."""
+
+    compressor_on: bool | None = None
+    since: datetime | None = None  # of its last change that was seen, or of the first look at it
+    settings: Settings | None = None
+    blocked_s: float = 0.0  # SG Ready block used up lately
+    seen_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Bounds of this house; the narrowest of pump, owner and grid."""
+
+    knob: Knob | None  # the one that steers heat
+    rest_value: float | None  # its value for "no heat"
+    run_value: float | None  # its value for "keep running, as little as you can"
+    frost_value: float | None  # its value for "all the heat there is"
+    flow_max_c: float
+    power_max_w: float | None
+    minimum_run_s: float
+    minimum_off_s: float
+    frost_c: float
+    room_max_c: float
+    tank_knob: Knob | None = None  # the one that steers hot water
+    tank_max_c: float = math.inf  # its highest set-point
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """Settings on their way through the rules."""
+
+    settings: Settings
+    run: bool | None
+    reasons: tuple[str, ...] = ()
+    refused: bool = False
+    forced: Mapping[Capability, Purpose] = field(default_factory=dict)
+
+    def because(self, reason: str, **changes: object) -> "Draft":
+        """The draft with changes and one more reason."""
+        return replace(self, reasons=(*self.reasons, reason), **changes)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """All a rule may look at."""
+
+    snapshot: Snapshot
+    memory: Memory
+    limits: Limits
+
+    @property
+    def in_state_s(self) -> float | None:
+        """How long the measured compressor has been on or off; None when that is not known."""
+        if self.memory.since is None:
+            return None
+        return (self.snapshot.at - self.memory.since).total_seconds()
+
+
+Rule: TypeAlias = Callable[[Draft, Situation], Draft]
+
+
+def with_heat(draft: Draft, limits: Limits, value: float | None) -> Settings:
+    if limits.knob is None or value is None:
+        return draft.settings
+    return {**draft.settings, limits.knob.capability: value}
+
+
+def for_safety(limits: Limits) -> Mapping[Capability, Purpose]:
+    return {} if limits.knob is None else {limits.knob.capability: Purpose.SAFETY}
