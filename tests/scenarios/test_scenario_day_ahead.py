@@ -38,8 +38,6 @@ def test_an_unknown_constant_heat_leaves_no_offset_in_predictions_of_the_next_da
         records = list(recorder.records())
     finally:
         recorder.close()
-    offset = day_ahead_offset(
-        records, result.truths, model=house_model(result.config), house=HOUSE
-    )
+    offset = day_ahead_offset(records, result.truths, model=house_model(result.config), house=HOUSE)
     assert offset.count > 40
     assert abs(offset.mean_k) <= 0.1
