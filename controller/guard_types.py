@@ -7,8 +7,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TypeAlias
 
+from controller.grid_hold import GridHold
 from controller.snapshot import Snapshot
-from drivers.api import Capability, Knob
+from drivers.api import Capability, Knob, Signal
 
 Settings: TypeAlias = Mapping[Capability, float]
 
@@ -68,6 +69,12 @@ class Memory:
     settings: Settings | None = None
     blocked_s: float = 0.0  # SG Ready block used up lately
     seen_at: datetime | None = None
+    grid: GridHold | None = None  # the grid operator's limit in force
+    passed_s: float = 0.0  # from the look before to this one
+    starts: tuple[datetime, ...] = ()  # of the compressor within a day, those that we asked for
+    own_starts: tuple[datetime, ...] = ()  # and those that the pump made by itself
+    sg_state: float | None = None  # SG Ready state that was asked last
+    sg_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +93,16 @@ class Limits:
     room_max_c: float
     tank_knob: Knob | None = None  # the one that steers hot water
     tank_max_c: float = math.inf  # its highest set-point
+    power_knob: Knob | None = None  # the one that takes the grid operator's limit
+    return_max_c: float = math.inf
+    room_min_c: float = -math.inf  # colder than this the starts of a day are no longer counted
+    starts_per_hour: int | None = None
+    starts_per_day: int | None = None
+    day_began_at: datetime | None = None  # local midnight
+    rise_k_per_min: float = math.inf
+    sg_hold_s: float = 0.0
+    heater_only_for_frost: bool = False
+    sanitised_from_c: float = 55.0  # a tank this hot that is being heated is not interrupted
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,15 +135,28 @@ class Situation:
             return None
         return (self.snapshot.at - self.memory.since).total_seconds()
 
+    @property
+    def at_frost_floor(self) -> bool:
+        """Whether the room is so cold that everything else yields."""
+        room_c = self.snapshot.value(Signal.ROOM_C)
+        return room_c is not None and room_c <= self.limits.frost_c
+
+    def before(self, capability: Capability) -> float | None:
+        """What was let through for this knob in the cycle before."""
+        settings = self.memory.settings
+        return None if settings is None else settings.get(capability)
+
 
 Rule: TypeAlias = Callable[[Draft, Situation], Draft]
 
 
 def with_heat(draft: Draft, limits: Limits, value: float | None) -> Settings:
+    """The draft's settings with this value of the knob for heat, where both are known."""
     if limits.knob is None or value is None:
         return draft.settings
     return {**draft.settings, limits.knob.capability: value}
 
 
 def for_safety(limits: Limits) -> Mapping[Capability, Purpose]:
+    """The mark of a value that the guard put in place of the wish."""
     return {} if limits.knob is None else {limits.knob.capability: Purpose.SAFETY}

@@ -4,10 +4,12 @@ import asyncio
 import logging
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from controller.snapshot import Measured, Missing, Reading, Snapshot
 from drivers.api import Absent, Device, Observation, Sample, Signal
+from drivers.grid.limit import GridLimit, GridSource
 
 log = logging.getLogger(__name__)
 
@@ -20,12 +22,17 @@ async def sense(
     at: datetime,
     before: Snapshot | None,
     stale_s: Mapping[Signal, float],
+    grid: GridSource | None = None,
 ) -> Snapshot:
-    """Read every device concurrently and freeze the answers."""
+    """Read every device concurrently, then what the grid allows, and freeze the answers."""
     observations = await asyncio.gather(*(device.read() for device in devices))
     snapshot = freeze(observations, at=at, before=before, stale_s=stale_s)
     _tell_changes(before, snapshot)
-    return snapshot
+    if grid is None:
+        return snapshot
+    limited = replace(snapshot, grid=await grid.read())
+    _tell_limit(None if before is None else before.grid, limited.grid)
+    return limited
 
 
 def freeze(
@@ -86,6 +93,13 @@ def _tell_changes(before: Snapshot | None, now: Snapshot) -> None:
     back = missing_before - _missing(now)
     if back:
         log.info("back again: %s", ", ".join(sorted(back)))
+
+
+def _tell_limit(before: GridLimit | None, now: GridLimit | None) -> None:
+    said = [None if one is None else (one.limit_w, one.state) for one in (before, now)]
+    if now is not None and said[0] != said[1]:
+        limit = "no limit" if now.limit_w is None else f"at most {now.limit_w:.0f} W"
+        log.info("grid operator: %s (%s)", limit, now.state)
 
 
 def _missing(snapshot: Snapshot) -> set[Signal]:

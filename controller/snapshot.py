@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import TypeAlias
 
 from drivers.api import OperatingState, Signal
+from drivers.grid.limit import GridLimit
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,7 @@ class Snapshot:
 
     at: datetime
     signals: Mapping[Signal, Measured]
+    grid: GridLimit | None = None  # None: nobody can limit this house
 
     def value(self, signal: Signal) -> float | None:
         """The value of a good reading, else None. Zero is a value: compare with `is None`."""
@@ -55,6 +57,12 @@ class Snapshot:
         if value is None or int(value) not in set(OperatingState):
             return None
         return OperatingState(int(value))
+
+    @property
+    def pump_power_w(self) -> float | None:
+        """The pump's electricity: at its meter, else as it says itself."""
+        meter_w = self.value(Signal.METER_POWER_W)
+        return self.value(Signal.POWER_W) if meter_w is None else meter_w
 
     @property
     def compressor_on(self) -> bool | None:

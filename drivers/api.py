@@ -47,6 +47,7 @@ class Signal(StrEnum):
     METER_POWER_W = "meter_power_w"  # at the electricity meter
     METER_ENERGY_KWH = "meter_energy_kwh"
     GRID_POWER_W = "grid_power_w"  # of the whole house at its grid connection; import positive
+    GRID_CONTACT = "grid_contact"  # of the grid operator's control box; 1 closed: limited
     FREQUENCY_HZ = "frequency_hz"
 
 
@@ -202,6 +203,8 @@ class WeatherSeries:
     outdoor_c: Sequence[float]
     ghi_w_per_m2: Sequence[float]  # global horizontal irradiance
     source: str
+    wind_m_s: Sequence[float] | None = None  # at 10 m; None: not told
+    remark: str = ""  # why it is not from where it was wanted, for the records
 
 
 class PriceSource(Protocol):

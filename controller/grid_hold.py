@@ -1,0 +1,103 @@
+"""How far the pump had to be held back for the grid operator's limit in force. Pure."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import IntEnum
+from typing import Any
+
+from controller.snapshot import Snapshot
+from drivers.api import Signal
+from drivers.grid.limit import GridLimit, GridState, Window
+
+SETTLE_S = 120.0
+"""How long a pump may take to come down after it was asked; then it is told to rest."""
+
+TOLERANCE_W = 50.0
+"""What meter and pump may disagree by before the limit counts as broken."""
+
+
+class Held(IntEnum):
+    """In this order, and never back while the same limit holds."""
+
+    WATCHED = 0
+    LOWERED = 1  # it drew too much: as little as it can run with
+    RESTED = 2  # it still did after the settle time
+
+
+@dataclass(frozen=True, slots=True)
+class GridHold:
+    """A limit in force, since when the pump has drawn more without a break, and what came of it."""
+
+    allowed_w: float
+    over_since: datetime | None = None
+    step: Held = Held.WATCHED
+
+
+def held(before: GridHold | None, snapshot: Snapshot, frost_c: float) -> GridHold | None:
+    """The hold of this moment; None: no limit. A house at its frost floor may have what is
+    guaranteed to it, whatever the limit says."""
+    grid = snapshot.grid
+    if grid is None or grid.limit_w is None:
+        return None
+    room_c = snapshot.value(Signal.ROOM_C)
+    cold = room_c is not None and room_c <= frost_c
+    allowed_w = max(grid.limit_w, grid.guaranteed_w) if cold else grid.limit_w
+    if before is None or before.allowed_w < allowed_w:
+        before = GridHold(allowed_w)
+    power_w = snapshot.pump_power_w
+    if power_w is None or power_w <= allowed_w + TOLERANCE_W:
+        return GridHold(allowed_w, None, before.step)
+    since = before.over_since or snapshot.at
+    late = (snapshot.at - since).total_seconds() >= SETTLE_S
+    return GridHold(allowed_w, since, Held.RESTED if late else max(before.step, Held.LOWERED))
+
+
+def hold_out(hold: GridHold) -> list[object]:
+    """For a record."""
+    since = None if hold.over_since is None else hold.over_since.isoformat()
+    return [hold.allowed_w, since, int(hold.step)]
+
+
+def hold_in(raw: list[Any]) -> GridHold:
+    """From a record."""
+    allowed_w, since, step = raw
+    return GridHold(allowed_w, _instant(since), Held(step))
+
+
+def limit_out(grid: GridLimit) -> list[object]:
+    """For a record."""
+    ahead = [[_stamp(w.starts_at), _stamp(w.ends_at), w.limit_w, _stamp(w.issued_at)]
+             for w in grid.ahead]  # fmt: skip
+    return [
+        grid.limit_w, grid.guaranteed_w, grid.state.value, _stamp(grid.until),
+        _stamp(grid.issued_at), ahead,
+    ]  # fmt: skip
+
+
+def limit_in(raw: list[Any]) -> GridLimit:
+    """From a record."""
+    limit_w, guaranteed_w, state, until, issued_at, ahead = raw
+    return GridLimit(
+        limit_w=limit_w,
+        guaranteed_w=guaranteed_w,
+        state=GridState(state),
+        until=_instant(until),
+        issued_at=_instant(issued_at),
+        ahead=tuple(
+            Window(
+                starts_at=datetime.fromisoformat(starts),
+                ends_at=datetime.fromisoformat(ends),
+                limit_w=most_w,
+                issued_at=_instant(issued),
+            )
+            for starts, ends, most_w, issued in ahead
+        ),
+    )
+
+
+def _stamp(at: datetime | None) -> str | None:
+    return None if at is None else at.isoformat()
+
+
+def _instant(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)

@@ -1,0 +1,73 @@
+"""The grid operator's limit: above every wish, hold time and defrost freeze. Pure."""
+
+import math
+
+from controller.actuation import DIRECT, rest_setting, span
+from controller.grid_hold import GridHold, Held
+from controller.guard_types import (
+    Allowed,
+    Altered,
+    Purpose,
+    Refused,
+    Settings,
+    Situation,
+    Verdict,
+)
+from drivers.api import Capability, Knob
+
+
+def within_grid_limit(verdict: Verdict, situation: Situation) -> Verdict:
+    """The verdict inside the limit in force; it holds also where nothing else is asked.
+
+    A pump with a power limit is told the number. One without, or one that draws too much all the
+    same, is asked for the least it can run with, and for rest when its meter shows that this is
+    still too much or when nothing measures it.
+    """
+    hold = situation.memory.grid
+    if hold is None:
+        return verdict
+    wished: Settings = {} if isinstance(verdict, Refused) else verdict.settings
+    bound = {**_by_number(wished, hold, situation), **_by_less_heat(wished, hold, situation)}
+    moved = {c: value for c, value in bound.items() if wished.get(c) != value}
+    if not moved:
+        return verdict
+    earlier = () if isinstance(verdict, Allowed) else verdict.reasons
+    forced = verdict.forced if isinstance(verdict, Altered) else {}
+    return Altered(
+        {**wished, **moved},
+        (*earlier, f"the grid operator allows {hold.allowed_w:.0f} W"),
+        {**forced, **dict.fromkeys(moved, Purpose.DSO)},
+    )
+
+
+def _by_number(wished: Settings, hold: GridHold, situation: Situation) -> Settings:
+    knob = situation.limits.power_knob
+    if knob is None or not _reaches(knob, hold):
+        return {}
+    low, high = span(knob)
+    steps = math.floor((min(hold.allowed_w, high) - low) / knob.resolution + 1e-9)
+    most_w = round(low + steps * knob.resolution, 6)
+    return {knob.capability: min(wished.get(knob.capability, math.inf), most_w)}
+
+
+def _reaches(knob: Knob, hold: GridHold) -> bool:
+    return span(knob)[0] <= hold.allowed_w
+
+
+def _by_less_heat(wished: Settings, hold: GridHold, situation: Situation) -> Settings:
+    limits = situation.limits
+    knob, power_knob = limits.knob, limits.power_knob
+    by_number = power_knob is not None and _reaches(power_knob, hold)
+    blind = situation.snapshot.pump_power_w is None
+    rests = hold.step is Held.RESTED or (blind and not by_number)
+    if not rests and (by_number or hold.step is Held.WATCHED):
+        return {}
+    bound: dict[Capability, float] = {}
+    if limits.tank_knob is not None:
+        bound[limits.tank_knob.capability] = rest_setting(limits.tank_knob)
+    if knob is None or limits.rest_value is None:
+        return bound
+    value = limits.rest_value
+    if not rests and knob.capability in DIRECT and limits.run_value is not None:
+        value = min(limits.run_value, wished.get(knob.capability, math.inf))
+    return {**bound, knob.capability: value}
