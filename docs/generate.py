@@ -18,7 +18,9 @@ from controller.terminal import Exit
 from docs.cli_page import cli_page
 from docs.configuration_page import configuration_page
 from docs.devices_page import devices_page
+from docs.faults_page import faults_page
 from drivers.profile import load_profile, shipped_profiles
+from hil.faults import CATALOGUE
 
 REFERENCE = Path(__file__).resolve().parent / "reference"
 
@@ -29,6 +31,7 @@ def pages() -> dict[str, str]:
         "configuration.md": configuration_page(HouseConfig),
         "cli.md": _command_line(),
         "devices.md": devices_page([load_profile(name) for name in shipped_profiles()]),
+        "faults.md": faults_page(CATALOGUE),
     }
 
 
