@@ -30,8 +30,8 @@ PREFERRED = (
 DIRECT_RANGE_K = 10.0
 """How far the flow may lead or lag the one that the emitters need at rest."""
 
-BLOCK_STATE, NORMAL_STATE = 1.0, 2.0
-"""SG Ready: the compressor must stand; the pump does as it would by itself."""
+BLOCK_STATE, NORMAL_STATE, RAISED_STATE, FORCED_STATE = 1.0, 2.0, 3.0, 4.0
+"""SG Ready: the compressor must stand; as the pump would by itself; more; all that it can."""
 
 
 def choose_knob(knobs: Mapping[Capability, Knob], wish: Capability | None) -> Knob | None:

@@ -72,6 +72,23 @@ class HeatPump(PumpFigures, Device):
     power_max_w: float | None = Field(None, gt=0, description="never draw more than this")
     minimum_run_s: Duration = Field(600.0, alias="minimum_run", description="of the compressor")
     minimum_off_s: Duration = Field(600.0, alias="minimum_off", description="of the compressor")
+    starts_per_hour: int = Field(
+        6, ge=1, description="never cause more starts than this in an hour"
+    )
+    flow_rise_k_per_min: float = Field(
+        10.0, gt=0, le=60, description="a running pump's set-point never rises faster than this"
+    )
+    return_max_c: float | None = Field(
+        None, ge=20, le=70, description="never heat water that comes back hotter than this"
+    )
+    sg_hold_s: Duration = Field(
+        600.0, alias="sg_hold", description="an SG Ready state is kept for at least this"
+    )
+    electric_heat: Literal["frost", "allowed"] = Field(
+        "frost",
+        description="SG Ready's forced state, which switches electric heaters on: only at the "
+        "frost floor, or whenever it is wanted",
+    )
     start_cost: float | None = Field(
         None,
         ge=0,
@@ -79,7 +96,9 @@ class HeatPump(PumpFigures, Device):
         "worth of 0.02 EUR, a compressor's price over the starts it is built for",
     )
     starts_per_day: int | None = Field(
-        None, ge=1, description="never plan more starts than this in a day"
+        None,
+        ge=1,
+        description="never plan more starts than this in a day, nor cause them in a warm room",
     )
     dwell_s: Duration = Field(
         900.0,

@@ -4,17 +4,31 @@ A fold over small rules. Each rule may narrow what is wanted, and says why; none
 forecast. Refusing means that nothing is asked of the pump: it returns to its own control.
 """
 
-from controller.guard_memory import remember
+from controller.guard_memory import MEMORY, carried, remember
 from controller.guard_rules_bounds import (
     flow_within_limits,
     power_within_limits,
     tank_within_its_knob,
     within_the_knob,
 )
-from controller.guard_rules_house import frost_comes_first, not_too_warm
-from controller.guard_rules_pump import block_has_an_end, defrost_freezes, minimum_times
+from controller.guard_rules_house import (
+    frost_comes_first,
+    legionella_dies,
+    not_too_warm,
+    water_not_too_hot,
+)
+from controller.guard_rules_pump import (
+    block_has_an_end,
+    defrost_freezes,
+    heater_only_for_frost,
+    minimum_times,
+    sg_ready_holds,
+    starts_are_counted,
+    water_warms_slowly,
+)
 from controller.guard_rules_stop import (
     alarm_frees_the_pump,
+    believable,
     flow_must_be_known,
     must_be_known,
     only_numbers,
@@ -37,6 +51,7 @@ from controller.snapshot import Snapshot
 from drivers.api import Signal
 
 __all__ = [
+    "MEMORY",
     "Allowed",
     "Altered",
     "Limits",
@@ -46,6 +61,7 @@ __all__ = [
     "Settings",
     "Verdict",
     "Wanted",
+    "carried",
     "judge",
     "remember",
 ]
@@ -54,19 +70,26 @@ __all__ = [
 RULES: tuple[Rule, ...] = (
     only_numbers,
     flow_must_be_known,
+    believable,
     alarm_frees_the_pump,
     must_be_known(Signal.ROOM_C, "no room temperature"),
     not_too_warm,
+    water_not_too_hot,
+    starts_are_counted,
+    sg_ready_holds,
     minimum_times,
+    water_warms_slowly,
     defrost_freezes,
+    legionella_dies,
     frost_comes_first,
+    heater_only_for_frost,
+    block_has_an_end,
     flow_within_limits,
     power_within_limits,
-    block_has_an_end,
     within_the_knob,
     tank_within_its_knob,
 )
-"""In this order: may we act at all, comfort and compressor, frost, then the hard bounds."""
+"""In this order: may we act at all, comfort, compressor, frost, then the hard bounds."""
 
 
 def judge(wanted: Wanted, snapshot: Snapshot, memory: Memory, limits: Limits) -> Verdict:

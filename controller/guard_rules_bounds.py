@@ -34,6 +34,8 @@ def within_the_knob(draft: Draft, situation: Situation) -> Draft:
     low, high = span(knob)
     if knob.capability in DIRECT:
         high = min(high, situation.limits.flow_max_c)
+    if knob.capability is Capability.RETURN_SETPOINT:
+        high = min(high, situation.limits.return_max_c)
     return _bounded(draft, knob, low, high)
 
 

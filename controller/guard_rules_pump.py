@@ -1,9 +1,41 @@
-"""What the pump needs to last: run and off times, defrosting, SG Ready. Pure."""
+"""What the pump needs to last: starts, run and off times, ramps, defrosting, SG Ready. Pure."""
 
-from controller.actuation import BLOCK_STATE, NORMAL_STATE
+from datetime import timedelta
+
+from controller.actuation import BLOCK_STATE, DIRECT, FORCED_STATE, NORMAL_STATE, RAISED_STATE
 from controller.guard_memory import BLOCK_SPAN_S
 from controller.guard_types import Draft, Situation, with_heat
-from drivers.api import Capability, OperatingState
+from drivers.api import Capability, OperatingState, Signal
+
+HOUR = timedelta(hours=1)
+
+
+def starts_are_counted(draft: Draft, situation: Situation) -> Draft:
+    """No start of ours beyond those of an hour and of a local day.
+
+    The pump's own starts are not ours to forbid. A cold room outranks the day's number; the hour's
+    is there for the compressor.
+    """
+    memory, limits, at = situation.memory, situation.limits, situation.snapshot.at
+    if draft.run is not True or memory.compressor_on is not False:
+        return draft
+    of_the_hour = sum(at - start < HOUR for start in memory.starts)
+    began_at = limits.day_began_at
+    of_the_day = 0 if began_at is None else sum(start >= began_at for start in memory.starts)
+    room_c = situation.snapshot.value(Signal.ROOM_C)
+    cold = room_c is not None and room_c < limits.room_min_c
+    if limits.starts_per_hour is not None and of_the_hour >= limits.starts_per_hour:
+        count, span = of_the_hour, "in the last hour"
+    elif limits.starts_per_day is not None and of_the_day >= limits.starts_per_day and not cold:
+        count, span = of_the_day, "today"
+    else:
+        return draft
+    return draft.because(
+        f"the compressor has been started {count} times {span}",
+        settings=with_heat(draft, limits, limits.rest_value),
+        run=False,
+        forced={},
+    )
 
 
 def minimum_times(draft: Draft, situation: Situation) -> Draft:
@@ -21,6 +53,23 @@ def minimum_times(draft: Draft, situation: Situation) -> Draft:
         settings=with_heat(draft, limits, limits.run_value if on else limits.rest_value),
         run=on,
         forced={},
+    )
+
+
+def water_warms_slowly(draft: Draft, situation: Situation) -> Draft:
+    """Floors and joints do not like jumps: a running pump's set-point rises at a bounded pace."""
+    memory, limits, knob = situation.memory, situation.limits, situation.limits.knob
+    if knob is None or knob.capability not in DIRECT or knob.capability not in draft.settings:
+        return draft
+    before_c, asked_c = situation.before(knob.capability), draft.settings[knob.capability]
+    if before_c is None or before_c == limits.rest_value:
+        return draft
+    most_c = before_c + limits.rise_k_per_min * memory.passed_s / 60.0
+    if memory.passed_s <= 0.0 or asked_c <= most_c:
+        return draft
+    return draft.because(
+        f"{knob.capability} rises by at most {limits.rise_k_per_min:g} K a minute",
+        settings={**draft.settings, knob.capability: most_c},
     )
 
 
@@ -46,4 +95,32 @@ def block_has_an_end(draft: Draft, situation: Situation) -> Draft:
     return draft.because(
         f"the pump has been blocked for {situation.memory.blocked_s / 60:.0f} min",
         settings={**draft.settings, Capability.SG_READY: NORMAL_STATE},
+    )
+
+
+def sg_ready_holds(draft: Draft, situation: Situation) -> Draft:
+    """A state is kept for as long as SG Ready asks; pumps may ignore shorter ones."""
+    state, memory = draft.settings.get(Capability.SG_READY), situation.memory
+    if state is None or memory.sg_state in (None, state) or memory.sg_since is None:
+        return draft
+    held_s = (situation.snapshot.at - memory.sg_since).total_seconds()
+    if held_s >= situation.limits.sg_hold_s:
+        return draft
+    return draft.because(
+        f"SG Ready has held its state {held_s / 60:.0f} of "
+        f"{situation.limits.sg_hold_s / 60:.0f} min",
+        settings={**draft.settings, Capability.SG_READY: memory.sg_state},
+        forced={},
+    )
+
+
+def heater_only_for_frost(draft: Draft, situation: Situation) -> Draft:
+    """SG Ready's forced state switches electric heaters on: kept for a house about to freeze."""
+    if draft.settings.get(Capability.SG_READY) != FORCED_STATE or situation.at_frost_floor:
+        return draft
+    if not situation.limits.heater_only_for_frost:
+        return draft
+    return draft.because(
+        "SG Ready's forced state would switch the electric heater on",
+        settings={**draft.settings, Capability.SG_READY: RAISED_STATE},
     )

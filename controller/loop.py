@@ -16,7 +16,7 @@ from controller.clock import Clock, ClockWatch
 from controller.estimate import Belief
 from controller.experience import EXPERIENCE, Experience
 from controller.forecasts import KNOWN, Forecasts, Known
-from controller.guard import Memory, Refused, remember
+from controller.guard import MEMORY, Memory, Refused, carried
 from controller.hot_water import runs_short
 from controller.hot_water_steering import TankNow
 from controller.learned import KEY as LEARNED
@@ -75,6 +75,7 @@ class Loop:
         self._kept: dict[str, tuple[object, str]] = {}
         self._saved_at: datetime | None = None
         self._experience = parts.store.value("experience", EXPERIENCE) or Experience()
+        self._used = parts.store.value("guard", MEMORY) or Memory()  # of starts and blocks
         self._hands = asyncio.Lock()  # one hand at a time on the pump
 
     async def run(self, stop: asyncio.Event, until: datetime | None = None) -> None:
@@ -99,6 +100,7 @@ class Loop:
             await self.hand_back()
             if self._before is not None:
                 self._p.store.save_belief(self._before.belief)
+                self._p.store.save_value("guard", MEMORY, carried(self._before.memory))
 
     async def cycle(self, tasks: asyncio.TaskGroup) -> StepRecord:
         """One pass through all stages; every decision in it sees the same snapshot."""
@@ -111,7 +113,7 @@ class Loop:
         self._listen(snapshot)
         wish = self._target_at(at, snapshot)
 
-        memory = remember(Memory() if before is None else before.memory, snapshot)
+        memory = p.stages.remember(self._used if before is None else before.memory, snapshot)
         ghi_w_per_m2, outdoor_c = p.forecasts.ghi_at(at), p.forecasts.outdoor_at(at)
         belief = p.stages.estimate(
             snapshot,
@@ -181,6 +183,7 @@ class Loop:
             return
         if self._before is not None:
             self._p.store.save_belief(self._before.belief)
+            self._used = carried(self._before.memory)
         self._before, self._saved_at = None, None
         self._hurry()
 
@@ -277,6 +280,7 @@ class Loop:
         if self._saved_at is None or record.at - self._saved_at >= BELIEF_EVERY:
             self._p.store.save_belief(record.belief)
             self._p.store.save_value("experience", EXPERIENCE, self._experience)
+            self._p.store.save_value("guard", MEMORY, carried(record.memory))
             self._saved_at = record.at
             self._take_up_learned()
 

@@ -8,7 +8,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import astuple, dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from controller.act import Applied, NotApplied, Outcome
@@ -229,18 +229,46 @@ def _earlier_belief_in(raw: list[Any], at: datetime) -> Belief:
 def _memory_out(memory: Memory) -> list[object]:
     since = None if memory.since is None else _stamp(memory.since)
     settings = None if memory.settings is None else _settings_out(memory.settings)
-    return [memory.compressor_on, since, settings, memory.blocked_s]
+    last = [memory.compressor_on, since, settings, memory.blocked_s]
+    lately: list[object] = [
+        memory.passed_s,
+        _ago_out(memory.starts, memory.seen_at),
+        _ago_out(memory.own_starts, memory.seen_at),
+        memory.sg_state,
+        None if memory.sg_since is None else _stamp(memory.sg_since),
+    ]
+    return last if lately == [0.0, [], [], None, None] else [*last, *lately]
 
 
 def _memory_in(raw: list[Any], at: datetime) -> Memory:
     compressor_on, since, settings, *later = raw
-    return Memory(
+    memory = Memory(
         compressor_on,
         None if since is None else _instant(since),
         None if settings is None else _settings_in(settings),
         blocked_s=later[0] if later else 0.0,
         seen_at=at,
     )
+    if len(later) < 2:
+        return memory
+    _, passed_s, starts, own_starts, sg_state, sg_since = later
+    return replace(
+        memory,
+        passed_s=passed_s,
+        starts=_ago_in(starts, at),
+        own_starts=_ago_in(own_starts, at),
+        sg_state=sg_state,
+        sg_since=None if sg_since is None else _instant(sg_since),
+    )
+
+
+def _ago_out(instants: tuple[datetime, ...], now: datetime | None) -> list[float]:
+    """Instants of the last day as seconds ago: many of them stay short."""
+    return [] if now is None else [(now - instant).total_seconds() for instant in instants]
+
+
+def _ago_in(ago_s: list[float], now: datetime) -> tuple[datetime, ...]:
+    return tuple(now - timedelta(seconds=seconds) for seconds in ago_s)
 
 
 def _tank_out(tank: TankNow) -> list[float | bool | None]:

@@ -11,7 +11,6 @@ from datetime import datetime
 from pydantic import ValidationError
 
 from controller.config import HouseConfig
-from controller.guard import Memory, remember
 from controller.learned import LEARNED_BUILDING
 from controller.model import house_model
 from controller.planner import PLAN, REQUEST, solve_request
@@ -131,7 +130,9 @@ def _step(
     stages: Stages, before: StepRecord | None, record: StepRecord, plan: Plan | None
 ) -> Difference | None:  # fmt: skip
     snapshot = record.snapshot
-    memory = remember(Memory() if before is None else before.memory, snapshot)
+    memory = replace(record.memory, settings=None)  # the first one was carried over a restart
+    if before is not None:
+        memory = stages.remember(before.memory, snapshot)
     belief = record.belief
     if before is not None and before.version == record.version == VERSION:
         belief = stages.estimate(

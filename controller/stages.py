@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass, replace
 
+from controller.actuation import DIRECT, LIMITS, rest_setting
 from controller.config import HouseConfig
 from controller.estimate import Belief, believe, first_belief
-from controller.guard import Memory, Refused, Settings, Verdict, Wanted, judge
+from controller.guard import Memory, Refused, Settings, Verdict, Wanted, judge, remember
 from controller.hot_water_steering import TankNow, hot_water_settings, with_hot_water
 from controller.learned import Lesson, Lessons
 from controller.model import HouseModel, house_model
@@ -53,6 +54,13 @@ class Stages:
     def states(self) -> int:
         """Number of temperatures of the house model."""
         return len(capacities_kwh_per_k(self.model.building))
+
+    def remember(self, memory: Memory, snapshot: Snapshot) -> Memory:
+        """What the guard remembers after this look."""
+        knob = self.machine.knob
+        ours = knob is not None and knob.capability in DIRECT | LIMITS
+        resting = {knob.capability: rest_setting(knob)} if knob is not None and ours else {}
+        return remember(memory, snapshot, resting)
 
     def estimate(
         self,

@@ -17,9 +17,10 @@ from controller.actuation import (
 from controller.config import HouseConfig
 from controller.estimate import STANDARD_WINTER_C, Belief, delivered_heat_w, emitter_now
 from controller.guard import Limits, Memory, Wanted
-from controller.hot_water_steering import highest_value
+from controller.hot_water_steering import SANITISE_SPARE_K, highest_value
 from controller.model import HouseModel
 from controller.snapshot import Snapshot
+from controller.starts import local_midnight
 from controller.steering import limit_setting, shift_setting
 from controller.wishes import Target
 from drivers.api import Capability, Knob, OperatingState, Signal
@@ -51,6 +52,12 @@ set-point above the one the heat needs."""
 
 MODEST_FLOW_C, COOLEST_FLOW_C = 35.0, 25.0
 """Flow temperature taken for capacity while it is unknown, and while the pump rests and cools."""
+
+COLD_K = 1.0
+"""A room this far below its band may have more starts than a day is to have."""
+
+LEGIONELLA_C = 55.0
+"""A tank that is heated beyond this is being heated through, where the owner gave no number."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,7 +226,8 @@ def limits(
     target: Target,
 ) -> Limits:
     """The guard's bounds and its three safe values of the knob at this moment."""
-    knob, tank = machine.knob, machine.tank_knob
+    knob, tank, pump = machine.knob, machine.tank_knob, config.heat_pump
+    sanitise_c = config.hot_water.legionella_c
     return Limits(
         knob=knob,
         rest_value=None if knob is None else rest_setting(knob),
@@ -235,6 +243,15 @@ def limits(
         room_max_c=max(config.comfort.room_max_c, target.room_c + 0.5),
         tank_knob=tank,
         tank_max_c=math.inf if tank is None else highest_value(tank, config.hot_water),
+        room_min_c=target.room_c - target.band_k - COLD_K,
+        day_began_at=local_midnight(snapshot.at, config.zone) - timedelta(days=1),
+        return_max_c=math.inf if pump.return_max_c is None else pump.return_max_c,
+        starts_per_hour=pump.starts_per_hour,
+        starts_per_day=pump.starts_per_day,
+        rise_k_per_min=pump.flow_rise_k_per_min,
+        sg_hold_s=pump.sg_hold_s,
+        heater_only_for_frost=pump.electric_heat == "frost",
+        sanitised_from_c=LEGIONELLA_C if sanitise_c is None else sanitise_c - SANITISE_SPARE_K,
     )
 
 
