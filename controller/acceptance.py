@@ -55,6 +55,12 @@ def tank_knob(config: HouseConfig, knobs: Mapping[Capability, Knob]) -> Knob | N
     return knob
 
 
+def power_knob(config: HouseConfig, knobs: Mapping[Capability, Knob]) -> Knob | None:
+    """The knob that takes the grid operator's limit as a number; None: nobody limits, or none."""
+    knob = None if config.grid is None else knobs.get(Capability.POWER_LIMIT)
+    return None if knob is None or knob.write_class is WriteClass.FORBIDDEN else knob
+
+
 def may_write(config: HouseConfig, pump: HeatPump) -> frozenset[Capability]:
     """The knobs this service may write, none while it only observes.
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
-from controller.acceptance import may_write, tank_knob
+from controller.acceptance import may_write, power_knob, tank_knob
 from controller.act import Actuator, let_go
 from controller.actuation import choose_knob
 from controller.clock import Clock
@@ -60,6 +60,11 @@ def hot_water_knob(config: HouseConfig) -> Knob | None:
     return tank_knob(config, load_profile(config.heat_pump.profile).knobs)
 
 
+def grid_knob(config: HouseConfig) -> Knob | None:
+    """The knob that takes the grid operator's limit. Raises `ConfigurationError`."""
+    return power_knob(config, load_profile(config.heat_pump.profile).knobs)
+
+
 def assemble(
     config: HouseConfig,
     outside: Outside,
@@ -86,9 +91,15 @@ def assemble(
             stages=Stages(
                 config,
                 house_model(config),
-                machine(config, knob, tank_knob(config, outside.pump.knobs)),
+                machine(
+                    config,
+                    knob,
+                    tank_knob(config, outside.pump.knobs),
+                    power_knob(config, outside.pump.knobs),
+                ),
             ).taught(store.value(LEARNED, LESSONS) or Lessons()),
             devices=outside.devices,
+            grid=outside.grid,
             actuator=Actuator(outside.pump, store, may_write=granted),
             forecasts=Forecasts(
                 outside.prices,
@@ -147,7 +158,9 @@ async def run(
     """
     if channel and await is_running(config.storage.socket):
         raise ConfigurationError(f"a service already answers on {config.storage.socket}")
-    world = outside if outside is not None else connect(config, clock.now)
+    world = outside
+    if world is None:
+        world = connect(config, clock.now, stopwatch_s=clock.stopwatch_s)
     if planner is None:
         planner = _planner(config)
     folder = config.storage.directory

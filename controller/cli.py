@@ -29,6 +29,7 @@ from controller.history import add_history_verbs
 from controller.hot_water_steering import hot_water_words
 from controller.house_prior import day_one
 from controller.learn_verb import add_learn_verb, learned_words
+from controller.limit_verb import add_limit_verb
 from controller.liveness import ClockTrust, Supervisor
 from controller.online import Answer, ask_online
 from controller.owner import ask
@@ -339,6 +340,7 @@ add_danish_tariff_verb(app)
 add_explain_verb(app)
 add_history_verbs(app)
 add_learn_verb(app)
+add_limit_verb(app)
 add_probe_verb(app)
 add_savings_verb(app)
 add_tariff_verb(app)

@@ -13,6 +13,7 @@ from pydantic_core import ErrorDetails
 from controller.config_comfort import Comfort
 from controller.config_devices import Device, HeatPump, Mqtt
 from controller.config_export import ExportSection
+from controller.config_grid import GridSection
 from controller.config_hot_water import HotWaterSection
 from controller.config_house import House
 from controller.config_prices import PricesSection
@@ -104,6 +105,7 @@ class HouseConfig(_Section):
         None, description="electricity meter of the whole house at its grid connection"
     )
     mqtt: Mqtt | None = Field(None)
+    grid: GridSection | None = Field(None)
     room: Room | None = Field(None)
     comfort: Comfort = Field(default_factory=Comfort)
     hot_water: HotWaterSection = Field(default_factory=HotWaterSection)
@@ -120,6 +122,9 @@ class HouseConfig(_Section):
     def _parts_fit(self) -> Self:
         if self.room is not None and self.mqtt is None:
             raise ValueError("[room] needs [mqtt]: name the broker")
+        grid = self.grid
+        if grid is not None and (grid.topic or grid.contact_topic) and self.mqtt is None:
+            raise ValueError("[grid] with a topic needs [mqtt]: name the broker")
         for origin in () if self.prices is None else self.prices.origins:
             if origin.kind == "mqtt" and self.mqtt is None:
                 raise ValueError("[prices] from a topic need [mqtt]: name the broker")

@@ -9,10 +9,12 @@ from urllib.parse import quote
 from controller.config import HouseConfig
 from controller.config_devices import Device as DeviceConfig
 from controller.config_room import Room
+from controller.connect_grid import grid_source
 from controller.connect_prices import price_source
 from controller.secrets import secret
 from drivers.api import Device, HeatPump, Now, PriceSource, Signal, WeatherSource
 from drivers.errors import ConfigurationError
+from drivers.grid.limit import GridSource
 from drivers.heat_pumps.modbus_pump import ModbusHeatPump
 from drivers.heat_pumps.mqtt_pump import MqttHeatPump
 from drivers.meters.grid_meter import GridMeter
@@ -41,6 +43,7 @@ class Outside:
     prices: PriceSource | None
     weather: WeatherSource | None
     background: Sequence[Callable[[], Awaitable[None]]]
+    grid: GridSource | None = None  # where the grid operator's limit comes from
 
 
 class Links(Protocol):
@@ -91,8 +94,15 @@ class RealLinks:
         return self._mqtt
 
 
-def connect(config: HouseConfig, now: Now, links: Links | None = None) -> Outside:
+def connect(
+    config: HouseConfig,
+    now: Now,
+    links: Links | None = None,
+    stopwatch_s: Callable[[], float] | None = None,
+) -> Outside:
     """Drivers for everything the configuration names; nothing is contacted yet.
+
+    `stopwatch_s` is monotonic, for durations that a clock which is set must not change.
 
     Raises `ConfigurationError`.
     """
@@ -106,12 +116,20 @@ def connect(config: HouseConfig, now: Now, links: Links | None = None) -> Outsid
         devices.append(_meter(config.meter, "meter", used, now))
     if config.grid_meter is not None:
         devices.append(GridMeter(_meter(config.grid_meter, "grid meter", used, now)))
+    grid = grid_source(
+        config,
+        mqtt=used.mqtt,
+        meter=lambda device: _meter(device, "grid contact", used, now),
+        now=now,
+        stopwatch_s=stopwatch_s,
+    )
     return Outside(
         pump=pump,
         devices=devices,
         prices=price_source(config, used.mqtt, now),
         weather=None if config.weather is None else CsvWeather(config.weather.csv),
         background=used.background,
+        grid=grid,
     )
 
 

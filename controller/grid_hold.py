@@ -5,15 +5,15 @@ from datetime import datetime
 from enum import IntEnum
 from typing import Any
 
-from controller.snapshot import Snapshot
+from controller.snapshot import RUNNING_POWER_W, Snapshot
 from drivers.api import Signal
 from drivers.grid.limit import GridLimit, GridState, Window
 
 SETTLE_S = 120.0
 """How long a pump may take to come down after it was asked; then it is told to rest."""
 
-TOLERANCE_W = 50.0
-"""What meter and pump may disagree by before the limit counts as broken."""
+MARGIN_W = 50.0
+"""A pump is told so much less than it may draw: its own number leaves out pumps and standby."""
 
 
 class Held(IntEnum):
@@ -45,11 +45,16 @@ def held(before: GridHold | None, snapshot: Snapshot, frost_c: float) -> GridHol
     if before is None or before.allowed_w < allowed_w:
         before = GridHold(allowed_w)
     power_w = snapshot.pump_power_w
-    if power_w is None or power_w <= allowed_w + TOLERANCE_W:
+    if power_w is None or not breaks(power_w, allowed_w):
         return GridHold(allowed_w, None, before.step)
     since = before.over_since or snapshot.at
     late = (snapshot.at - since).total_seconds() >= SETTLE_S
     return GridHold(allowed_w, since, Held.RESTED if late else max(before.step, Held.LOWERED))
+
+
+def breaks(power_w: float, allowed_w: float) -> bool:
+    """Whether this power is over the limit; a pump that stands still breaks none."""
+    return power_w > max(allowed_w, RUNNING_POWER_W)
 
 
 def hold_out(hold: GridHold) -> list[object]:

@@ -3,7 +3,7 @@
 import math
 
 from controller.actuation import DIRECT, rest_setting, span
-from controller.grid_hold import GridHold, Held
+from controller.grid_hold import MARGIN_W, GridHold, Held
 from controller.guard_types import (
     Allowed,
     Altered,
@@ -45,13 +45,13 @@ def _by_number(wished: Settings, hold: GridHold, situation: Situation) -> Settin
     if knob is None or not _reaches(knob, hold):
         return {}
     low, high = span(knob)
-    steps = math.floor((min(hold.allowed_w, high) - low) / knob.resolution + 1e-9)
+    steps = math.floor((min(hold.allowed_w - MARGIN_W, high) - low) / knob.resolution + 1e-9)
     most_w = round(low + steps * knob.resolution, 6)
     return {knob.capability: min(wished.get(knob.capability, math.inf), most_w)}
 
 
 def _reaches(knob: Knob, hold: GridHold) -> bool:
-    return span(knob)[0] <= hold.allowed_w
+    return span(knob)[0] <= hold.allowed_w - MARGIN_W
 
 
 def _by_less_heat(wished: Settings, hold: GridHold, situation: Situation) -> Settings:

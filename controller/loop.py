@@ -16,6 +16,7 @@ from controller.clock import Clock, ClockWatch
 from controller.estimate import Belief
 from controller.experience import EXPERIENCE, Experience
 from controller.forecasts import KNOWN, Forecasts, Known
+from controller.grid_plan import limits_otherwise
 from controller.guard import MEMORY, Memory, Refused, carried
 from controller.hot_water import runs_short
 from controller.hot_water_steering import TankNow
@@ -31,6 +32,7 @@ from controller.stages import Stages, previous_of, running_s, settings_of
 from controller.store import Store
 from controller.wishes import Target, Wishes, forget_past, notice_thermostat, target
 from drivers.api import Device, Signal
+from drivers.grid.limit import GridSource
 from mpc.building import Building
 from mpc.plan import NotSolved, Plan, PlanRequest, Solved
 
@@ -62,6 +64,7 @@ class Parts:
     config_hash: str  # names the settings among the records
     advanced: Callable[[], None] = lambda: None  # told of every finished cycle
     clock_is_right: Callable[[], bool] = lambda: True  # until then nothing is written
+    grid: GridSource | None = None  # None: nobody limits this house
 
 
 class Loop:
@@ -108,8 +111,9 @@ class Loop:
         p, before, at = self._p, self._before, self._p.clock.now()
 
         snapshot = await sense(
-            p.devices, at=at, before=None if before is None else before.snapshot, stale_s=p.stale_s
-        )
+            p.devices, at=at, before=None if before is None else before.snapshot,
+            stale_s=p.stale_s, grid=p.grid,
+        )  # fmt: skip
         self._listen(snapshot)
         wish = self._target_at(at, snapshot)
 
@@ -241,7 +245,9 @@ class Loop:
             self._p.store.save_wishes(heard)
         before = self._before
         wanted_c = self._target_at(snapshot.at, snapshot).room_c
-        if before is not None and wanted_c != before.target.room_c:
+        if before is not None and (
+            wanted_c != before.target.room_c or limits_otherwise(before.snapshot, snapshot)
+        ):
             self._hurry()
 
     async def _knob_now(self, at: datetime) -> tuple[float | None, float | None]:

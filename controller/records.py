@@ -13,6 +13,7 @@ from typing import Any
 
 from controller.act import Applied, NotApplied, Outcome
 from controller.estimate import Belief
+from controller.grid_hold import hold_in, hold_out, limit_in, limit_out
 from controller.guard import Allowed, Altered, Memory, Purpose, Refused, Verdict, Wanted
 from controller.hot_water_steering import TankNow
 from controller.innovations import Innovations
@@ -105,6 +106,8 @@ def to_json(record: StepRecord) -> str:
         "config": record.config_hash,
         **({} if record.learned_hash is None else {"learned": record.learned_hash}),
         **({} if record.tank is None else {"tank": _tank_out(record.tank)}),
+        **({} if record.snapshot.grid is None else {"grid": limit_out(record.snapshot.grid)}),
+        **({} if record.memory.grid is None else {"hold": hold_out(record.memory.grid)}),
     }  # fmt: skip
     return json.dumps(body, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
@@ -127,10 +130,16 @@ def _record_in(body: Mapping[str, Any]) -> StepRecord:
     wanted = body["wanted"]
     return StepRecord(
         continues=body["continues"],
-        snapshot=Snapshot(at, {Signal(k): _measured_in(v, at) for k, v in body["signals"].items()}),
+        snapshot=Snapshot(
+            at,
+            {Signal(k): _measured_in(v, at) for k, v in body["signals"].items()},
+            limit_in(body["grid"]) if "grid" in body else None,
+        ),
         target=Target(*body["target"]),
         belief=(_belief_in if body["v"] == VERSION else _earlier_belief_in)(body["belief"], at),
-        memory=_memory_in(body["memory"], at),
+        memory=replace(
+            _memory_in(body["memory"], at), grid=hold_in(body["hold"]) if "hold" in body else None
+        ),
         ghi_w_per_m2=body["ghi"],
         outdoor_forecast_c=body["outdoor_forecast"],
         current=body["current"],
@@ -229,7 +238,7 @@ def _earlier_belief_in(raw: list[Any], at: datetime) -> Belief:
 def _memory_out(memory: Memory) -> list[object]:
     since = None if memory.since is None else _stamp(memory.since)
     settings = None if memory.settings is None else _settings_out(memory.settings)
-    last = [memory.compressor_on, since, settings, memory.blocked_s]
+    last: list[object] = [memory.compressor_on, since, settings, memory.blocked_s]
     lately: list[object] = [
         memory.passed_s,
         _ago_out(memory.starts, memory.seen_at),

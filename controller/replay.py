@@ -61,11 +61,12 @@ def replay(
     records: Records,
     knob_of: Callable[[HouseConfig], Knob | None],
     tank_knob_of: Callable[[HouseConfig], Knob | None] = lambda _: None,
+    power_knob_of: Callable[[HouseConfig], Knob | None] = lambda _: None,
 ) -> Iterator[Difference | None]:
     """For every recorded step: None when all stages agree, else the first difference.
 
-    Each step runs under the settings it was made with; `knob_of` and `tank_knob_of` tell the
-    pump's knobs for heat and hot water.
+    Each step runs under the settings it was made with; the other three tell the pump's knobs for
+    heat, hot water and the grid operator's limit.
     Raises `ReplayError` or `RecordError` when something the steps build on is gone.
     """
     stages: Stages | None = None
@@ -74,7 +75,7 @@ def replay(
     for record in records.records():
         if stages is None or before is None or _made_otherwise(before, record):
             config = _settings(records, record)
-            knobs = machine(config, knob_of(config), tank_knob_of(config))
+            knobs = machine(config, knob_of(config), tank_knob_of(config), power_knob_of(config))
             stages = Stages(config, house_model(config, _learned(records, record)), knobs)
         if before is None or record.plan_hash != before.plan_hash:
             plan = _plan(records, record.plan_hash)

@@ -7,6 +7,7 @@ from controller.config import HouseConfig
 from controller.estimate import Belief, emitter_now
 from controller.experience import Experience
 from controller.forecasts import Known
+from controller.grid_plan import power_limits_w
 from controller.guard import Memory
 from controller.hot_water import TankLimits, hot_water_request
 from controller.hot_water_steering import reach_c
@@ -58,7 +59,10 @@ def plan_request(
         tariff=model.tariff,
     )
     pump = config.heat_pump
-    limit = None if pump.power_max_w is None else (pump.power_max_w,) * len(horizon.outdoor_c)
+    limit = power_limits_w(
+        horizon.starts_at, horizon.step_s, len(horizon.outdoor_c),
+        pump_w=pump.power_max_w, grid=snapshot.grid,
+    )  # fmt: skip
     return PlanRequest(
         made_at=at,
         horizon=horizon,

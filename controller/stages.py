@@ -5,7 +5,10 @@ from dataclasses import dataclass, replace
 from controller.actuation import DIRECT, LIMITS, rest_setting
 from controller.config import HouseConfig
 from controller.estimate import Belief, believe, first_belief
+from controller.grid_hold import held
 from controller.guard import Memory, Refused, Settings, Verdict, Wanted, judge, remember
+from controller.guard_rules_grid import within_grid_limit
+from controller.guard_types import Situation
 from controller.hot_water_steering import TankNow, hot_water_settings, with_hot_water
 from controller.learned import Lesson, Lessons
 from controller.model import HouseModel, house_model
@@ -60,7 +63,8 @@ class Stages:
         knob = self.machine.knob
         ours = knob is not None and knob.capability in DIRECT | LIMITS
         resting = {knob.capability: rest_setting(knob)} if knob is not None and ours else {}
-        return remember(memory, snapshot, resting)
+        now = remember(memory, snapshot, resting)
+        return replace(now, grid=held(memory.grid, snapshot, self.config.comfort.frost_c))
 
     def estimate(
         self,
@@ -128,7 +132,7 @@ class Stages:
     def guard(
         self, wanted: Wanted, *, snapshot: Snapshot, belief: Belief, memory: Memory, target: Target
     ) -> Verdict:
-        """What may be asked of it."""
+        """What may be asked of it; the grid operator's limit binds whatever comes out."""
         bounds = limits(
             snapshot,
             belief=belief,
@@ -137,7 +141,8 @@ class Stages:
             config=self.config,
             target=target,
         )
-        return judge(wanted, snapshot, memory, bounds)
+        verdict = judge(wanted, snapshot, memory, bounds)
+        return within_grid_limit(verdict, Situation(snapshot, memory, bounds))
 
 
 def settings_of(verdict: Verdict) -> Settings | None:

@@ -71,9 +71,15 @@ class Machine:
     minimum_off_s: float
     modulation_min_frac: float
     tank_knob: Knob | None = None  # None: hot water is the pump's own
+    power_knob: Knob | None = None  # takes the grid operator's limit; None: nobody limits, or none
 
 
-def machine(config: HouseConfig, knob: Knob | None, tank_knob: Knob | None = None) -> Machine:
+def machine(
+    config: HouseConfig,
+    knob: Knob | None,
+    tank_knob: Knob | None = None,
+    power_knob: Knob | None = None,
+) -> Machine:
     """The pump's protection values as configured."""
     pump = config.heat_pump
     return Machine(
@@ -84,6 +90,7 @@ def machine(config: HouseConfig, knob: Knob | None, tank_knob: Knob | None = Non
         minimum_off_s=pump.minimum_off_s,
         modulation_min_frac=pump.modulation_min_frac,
         tank_knob=tank_knob,
+        power_knob=power_knob,
     )
 
 
@@ -243,6 +250,7 @@ def limits(
         room_max_c=max(config.comfort.room_max_c, target.room_c + 0.5),
         tank_knob=tank,
         tank_max_c=math.inf if tank is None else highest_value(tank, config.hot_water),
+        power_knob=machine.power_knob,
         room_min_c=target.room_c - target.band_k - COLD_K,
         day_began_at=local_midnight(snapshot.at, config.zone) - timedelta(days=1),
         return_max_c=math.inf if pump.return_max_c is None else pump.return_max_c,

@@ -1,0 +1,118 @@
+"""Every limit of the grid operator and how it was obeyed, from the records. Pure."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from controller.grid_hold import breaks
+from controller.records import StepRecord
+from drivers.grid.limit import GridLimit, GridState
+from mpc.plan import Plan
+
+LONGEST_SPAN_S = 600.0
+"""A record says nothing of more than the ten minutes that follow it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Episode:
+    """One limit from the first cycle that knew it to the first that was free of it."""
+
+    limit_w: float
+    state: GridState
+    issued_at: datetime | None
+    received_at: datetime
+    obeyed_at: datetime | None = None  # first seen inside the limit at the meter
+    released_at: datetime | None = None  # None: it holds still
+    highest_w: float | None = None  # at the meter, once obeyed
+    drawn_kwh: float = 0.0
+    over_s: float = 0.0  # above the limit, the time to obey it not counted
+    unmeasured_s: float = 0.0
+    notice_at: datetime | None = None  # of an announced window
+    baseline_hash: str | None = None  # the plan in force at the notice, made without the window
+
+
+def episodes(records: Iterable[StepRecord], *, obey_within_s: float) -> list[Episode]:
+    """All limits in the records, in order."""
+    found: list[Episode] = []
+    notices: dict[datetime, tuple[datetime, str | None]] = {}
+    current: Episode | None = None
+    last: StepRecord | None = None
+    for record in records:
+        grid = record.snapshot.grid
+        for window in () if grid is None else grid.ahead:
+            notices.setdefault(window.starts_at, (record.at, record.plan_hash))
+        if current is not None and last is not None:
+            current = _counted(current, last, record.at, obey_within_s)
+            if not _continues(current, grid):
+                found.append(replace(current, released_at=record.at))
+                current = None
+        if current is None and grid is not None and grid.limit_w is not None:
+            current = _begun(grid, grid.limit_w, record.at, notices)
+        if current is not None:
+            current = _seen(current, record)
+        last = record
+    return found if current is None else [*found, current]
+
+
+def planned_kwh(plan: Plan, starts_at: datetime, ends_at: datetime) -> float | None:
+    """Electricity that a plan had for a span; None where it does not reach over it."""
+    step = timedelta(seconds=plan.step_s)
+    reach_at = plan.starts_at + step * len(plan.power_w)
+    if starts_at < plan.starts_at or ends_at > reach_at:
+        return None
+    total_ws = 0.0
+    for index, power_w in enumerate(plan.power_w):
+        begin = max(plan.starts_at + step * index, starts_at)
+        end = min(plan.starts_at + step * (index + 1), ends_at)
+        total_ws += power_w * max((end - begin).total_seconds(), 0.0)
+    return total_ws / 3.6e6
+
+
+def _begun(
+    grid: GridLimit,
+    limit_w: float,
+    at: datetime,
+    notices: dict[datetime, tuple[datetime, str | None]],
+) -> Episode:
+    notice = None
+    if grid.state is GridState.REDUCTION and grid.issued_at is not None:
+        notice = notices.get(grid.issued_at)
+    return Episode(
+        limit_w=limit_w,
+        state=grid.state,
+        issued_at=grid.issued_at,
+        received_at=at,
+        notice_at=None if notice is None else notice[0],
+        baseline_hash=None if notice is None else notice[1],
+    )
+
+
+def _continues(episode: Episode, grid: GridLimit | None) -> bool:
+    return grid is not None and (grid.limit_w, grid.state) == (episode.limit_w, episode.state)
+
+
+def _seen(episode: Episode, record: StepRecord) -> Episode:
+    power_w = record.snapshot.pump_power_w
+    if power_w is None:
+        return episode
+    if episode.obeyed_at is None:
+        if breaks(power_w, episode.limit_w):
+            return episode
+        episode = replace(episode, obeyed_at=record.at)
+    highest_w = power_w if episode.highest_w is None else max(power_w, episode.highest_w)
+    return replace(episode, highest_w=highest_w)
+
+
+def _counted(episode: Episode, last: StepRecord, at: datetime, obey_within_s: float) -> Episode:
+    """With the span from the last record to this instant."""
+    span_s = min((at - last.at).total_seconds(), LONGEST_SPAN_S)
+    power_w = last.snapshot.pump_power_w
+    if power_w is None:
+        return replace(episode, unmeasured_s=episode.unmeasured_s + span_s)
+    late = (last.at - episode.received_at).total_seconds() >= obey_within_s
+    over = (late or episode.obeyed_at is not None) and breaks(power_w, episode.limit_w)
+    return replace(
+        episode,
+        drawn_kwh=episode.drawn_kwh + power_w * span_s / 3.6e6,
+        over_s=episode.over_s + (span_s if over else 0.0),
+    )

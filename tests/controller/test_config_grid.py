@@ -1,0 +1,143 @@
+"""[grid] as the guide writes it, what it refuses, what plans make of it, and the proof."""
+
+import json
+import re
+import tomllib
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from guarded import HEALTHY, snapshot
+from typer.testing import CliRunner
+
+from controller.cli import app
+from controller.config import ConfigError, parse_config
+from controller.connect import connect
+from controller.grid_plan import UNLIMITED_W, limits_otherwise, power_limits_w
+from controller.recorder import Recorder
+from controller.snapshot import Reading
+from drivers.api import Signal
+from drivers.grid.limit import GridLimit, GridState, Window
+from tests.controller.test_records import full_record
+
+ROOT = Path(__file__).parents[2]
+GUIDE = (ROOT / "docs/how-to/grid-operators-limit.md").read_text("utf-8")
+EXAMPLE = (ROOT / "deploy/examples/generic-modbus.toml").read_text("utf-8")
+AT = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+@pytest.mark.parametrize("text", re.findall(r"```toml\n(.*?)```", GUIDE, re.DOTALL))
+def test_check_accepts_the_guides_examples(text, tmp_path):
+    house = tmp_path / "house.toml"
+    accepted = EXAMPLE.replace('# accept_maturity = "simulated"', 'accept_maturity = "simulated"')
+    house.write_text(f"{accepted}\n{text}", "utf-8")
+    answer = CliRunner().invoke(app, ["check", "-c", str(house)])
+    assert answer.exit_code == 0, answer.output
+
+
+@pytest.mark.parametrize(
+    ("grid", "word"),
+    [
+        ({"topic": "a/b", "contact_topic": "c/d"}, "one of"),
+        ({"failsafe_minimum": "1 h"}, "7200"),
+        ({"reduction": [{"starts_at": AT, "ends_at": AT, "limit_w": 1}]}, "ends after it starts"),
+        (
+            {"reduction": [{"starts_at": AT.replace(tzinfo=None), "ends_at": AT, "limit_w": 1}]},
+            "zone",
+        ),
+        ({"topik": "a/b"}, "did you mean 'topic'"),
+    ],
+)
+def test_a_wrong_grid_section_is_refused_in_words(grid, word):
+    with pytest.raises(ConfigError, match=word):
+        parse_config({**tomllib.loads(EXAMPLE), "grid": grid})
+
+
+def test_a_topic_needs_a_broker():
+    document = tomllib.loads(EXAMPLE)
+    document.pop("mqtt")
+    document.pop("room")
+    with pytest.raises(ConfigError, match=r"\[grid\] with a topic needs \[mqtt\]"):
+        parse_config({**document, "grid": {"topic": "a/b"}})
+
+
+def test_without_the_section_nobody_limits():
+    assert connect(parse_config(tomllib.loads(EXAMPLE)), lambda: AT).grid is None
+
+
+def limit(limit_w=None, until=None, ahead=()):
+    state = GridState.UNLIMITED if limit_w is None else GridState.LIMITED
+    return GridLimit(
+        limit_w=limit_w, guaranteed_w=4200.0, state=state, until=until, ahead=tuple(ahead)
+    )
+
+
+def limits_w(grid, pump_w=None):
+    return power_limits_w(AT, 3600, 6, pump_w=pump_w, grid=grid)
+
+
+def test_plans_know_a_limit_until_it_ends_and_one_without_an_end_for_two_hours():
+    free = UNLIMITED_W
+    assert limits_w(limit(900.0, AT + HOUR * 1.5)) == (900.0, 900.0, free, free, free, free)
+    assert limits_w(limit(900.0)) == (900.0, 900.0, free, free, free, free)
+    assert limits_w(limit(900.0, AT + HOUR), 2000.0) == (900.0, *(2000.0,) * 5)
+
+
+def test_plans_know_an_announced_window_in_every_step_it_touches():
+    window = Window(starts_at=AT + HOUR * 2.5, ends_at=AT + HOUR * 3.5, limit_w=100.0)
+    free = UNLIMITED_W
+    assert limits_w(limit(ahead=[window])) == (free, free, 100.0, 100.0, free, free)
+
+
+def test_no_limit_is_no_series():
+    later = Window(starts_at=AT + HOUR * 9, ends_at=AT + HOUR * 10, limit_w=100.0)
+    assert limits_w(None) is None
+    assert limits_w(limit(ahead=[later])) is None
+
+
+def test_a_new_window_is_news_for_plans():
+    window = Window(starts_at=AT + HOUR, ends_at=AT + HOUR * 2, limit_w=100.0)
+    before = replace(snapshot(HEALTHY), grid=limit())
+    now = replace(snapshot(HEALTHY), grid=limit(ahead=[window]))
+    assert limits_otherwise(before, now)
+    assert not limits_otherwise(now, now)
+
+
+def test_limit_log_tells_when_a_limit_was_obeyed_and_what_was_above_it(tmp_path):
+    dimmed = limit(1000.0)
+    cycles = [(2000.0, limit()), (2000.0, dimmed), (900.0, dimmed), (1100.0, dimmed),
+              (None, dimmed), (900.0, limit())]  # fmt: skip
+    recorder = Recorder(tmp_path / "records.db")
+    config = parse_config({**tomllib.loads(EXAMPLE), "grid": {"obey_within": "2 min"}})
+    recorder.keep("config", config.model_dump_json(by_alias=True), AT)
+    for minute, (power_w, grid) in enumerate(cycles):
+        recorder.append(cycle(AT + timedelta(minutes=minute), power_w, grid))
+    recorder.close()
+    asked = ["limit-log", "--records", str(tmp_path), "--json"]
+    (row,) = json.loads(CliRunner().invoke(app, asked).output)["limits"]
+    assert row["received_at"] == "2026-01-15T12:01:00+00:00"
+    assert row["obeyed_at"] == "2026-01-15T12:02:00+00:00"
+    assert row["released_at"] == "2026-01-15T12:05:00+00:00"
+    assert row["in_time"] is True
+    assert (row["minutes_over"], row["minutes_unmeasured"]) == (1.0, 1.0)
+    assert row["highest_w"] == 1100.0
+    shown = CliRunner().invoke(app, asked[:-1])
+    assert "limited: 1000 W, received 2026-01-15 13:01:00, obeyed 2026-01-15" in shown.output
+
+
+def cycle(at, power_w, grid):
+    """A recorded cycle with this power at the meter."""
+    record = full_record()
+    signals = {} if power_w is None else {Signal.METER_POWER_W: Reading(power_w, at)}
+    moment = replace(record.snapshot, at=at, signals=signals, grid=grid)
+    estimate = replace(record.belief.estimate, at=at)
+    memory = replace(record.memory, since=None, seen_at=at)
+    return replace(
+        record,
+        snapshot=moment,
+        memory=memory,
+        belief=replace(record.belief, estimate=estimate),
+        plan_hash=None,
+    )

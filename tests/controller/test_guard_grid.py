@@ -1,0 +1,162 @@
+"""The grid operator's limit binds every verdict, with and without a power limit to write."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from guarded import AT, FLOW, FLOW_KNOB, HEALTHY, LIMITS, OFFSET_KNOB, POWER, heat, snapshot
+from hypothesis import given
+from hypothesis import strategies as st
+
+from controller.grid_hold import GridHold, Held, held, hold_in, hold_out, limit_in, limit_out
+from controller.guard import Allowed, Memory, Purpose, Refused, judge
+from controller.guard_rules_grid import within_grid_limit
+from controller.guard_types import Situation
+from drivers.api import Knob, Signal, WriteClass
+from drivers.grid.limit import GridLimit, GridState, Window
+
+POWER_KNOB = Knob(
+    capability=POWER,
+    point="limit",
+    minimum=500.0,
+    maximum=6000.0,
+    resolution=100.0,
+    write_class=WriteClass.VOLATILE,
+)
+LIMIT = GridLimit(limit_w=3000.0, guaranteed_w=4200.0, state=GridState.LIMITED)
+FROST_C = LIMITS.frost_c
+
+
+def seen(power_w=5000.0, *, minutes=0.0, limit=LIMIT, **values):
+    signals = {**HEALTHY, **{Signal(name): value for name, value in values.items()}}
+    if power_w is not None:
+        signals[Signal.METER_POWER_W] = power_w
+    return replace(snapshot(signals, AT + timedelta(minutes=minutes)), grid=limit)
+
+
+def after(*moments):
+    hold = None
+    for moment in moments:
+        hold = held(hold, moment, FROST_C)
+    return hold
+
+
+def bound(verdict, moment, hold, limits=LIMITS):
+    return within_grid_limit(verdict, Situation(moment, Memory(grid=hold), limits))
+
+
+def with_power(**changes):
+    return replace(LIMITS, power_knob=replace(POWER_KNOB, **changes))
+
+
+def test_without_a_limit_the_verdict_is_untouched():
+    verdict = Allowed({FLOW: 40.0})
+    assert bound(verdict, seen(limit=None), None) is verdict
+
+
+def test_a_power_limit_is_written_below_the_limit_in_the_knobs_steps():
+    verdict = bound(Allowed({FLOW: 40.0}), seen(), after(seen()), with_power())
+    assert verdict.settings == {FLOW: 40.0, POWER: 2900.0}
+    assert verdict.forced == {POWER: Purpose.DSO}
+
+
+@pytest.mark.parametrize("reason", ["the pump reports alarm 5", "released by the owner"])
+def test_the_limit_holds_where_nothing_else_is_asked(reason):
+    verdict = bound(Refused((reason,)), seen(), after(seen()), with_power())
+    assert verdict.settings == {POWER: 2900.0}
+    assert verdict.reasons == (reason, "the grid operator allows 3000 W")
+
+
+def test_a_pump_without_power_limit_is_lowered_first_and_rests_when_that_is_too_much():
+    moments = [seen(minutes=minutes) for minutes in (0, 1, 2)]
+    lowered = bound(Allowed({FLOW: 45.0}), moments[1], after(*moments[:2]))
+    assert lowered.settings == {FLOW: LIMITS.run_value}
+    rested = bound(Allowed({FLOW: 45.0}), moments[2], after(*moments))
+    assert rested.settings == {FLOW: LIMITS.rest_value}
+    assert rested.forced == {FLOW: Purpose.DSO}
+
+
+def test_a_pump_that_does_not_follow_its_power_limit_is_told_to_rest():
+    moments = [seen(minutes=minutes) for minutes in (0, 1, 2)]
+    verdict = bound(Allowed({FLOW: 45.0}), moments[2], after(*moments), with_power())
+    assert verdict.settings == {FLOW: LIMITS.rest_value, POWER: 2900.0}
+
+
+def test_a_rested_pump_stays_so_while_the_same_limit_holds_and_no_longer():
+    over = [seen(minutes=minutes) for minutes in (0, 1, 2)]
+    quiet = seen(50.0, minutes=3)
+    assert after(*over, quiet).step is Held.RESTED
+    assert after(*over, quiet, seen(50.0, minutes=4, limit=None)) is None
+    more = replace(LIMIT, limit_w=3500.0)
+    assert after(*over, quiet, seen(50.0, minutes=4, limit=more)).step is Held.WATCHED
+
+
+def test_a_pump_that_draws_less_by_itself_keeps_its_settings():
+    quiet = seen(2500.0)
+    assert bound(Allowed({FLOW: 40.0}), quiet, after(quiet)) == Allowed({FLOW: 40.0})
+
+
+def test_without_meter_and_power_limit_the_pump_rests():
+    blind = seen(None)
+    assert bound(Allowed({FLOW: 40.0}), blind, after(blind)).settings == {FLOW: LIMITS.rest_value}
+
+
+def test_a_shifting_knob_rests_at_once():
+    limits = replace(LIMITS, knob=OFFSET_KNOB, rest_value=-3.0, run_value=None)
+    verdict = bound(Allowed({OFFSET_KNOB.capability: 2.0}), seen(), after(seen()), limits)
+    assert verdict.settings == {OFFSET_KNOB.capability: -3.0}
+
+
+def test_frost_heat_has_what_is_guaranteed_and_no_more():
+    cold = seen(4100.0, room_c=FROST_C, limit=replace(LIMIT, limit_w=1000.0))
+    hold = after(cold)
+    assert hold.allowed_w == 4200.0
+    memory = Memory(grid=hold)
+    limits = with_power()
+    verdict = within_grid_limit(
+        judge(heat(30.0), cold, memory, limits), Situation(cold, memory, limits)
+    )
+    assert verdict.settings == {FLOW: LIMITS.frost_value, POWER: 4100.0}
+    still = [seen(5000.0, room_c=FROST_C, minutes=minutes) for minutes in (0, 1, 2)]
+    assert after(*still).step is Held.RESTED
+
+
+def test_a_limit_overrides_the_minimum_run_and_the_defrost_freeze():
+    over = [seen(minutes=minutes, operating_state=3.0) for minutes in (0, 1, 2)]
+    memory = Memory(True, over[2].at, {FLOW: 45.0}, grid=after(*over))
+    verdict = within_grid_limit(
+        judge(heat(40.0), over[2], memory, LIMITS), Situation(over[2], memory, LIMITS)
+    )
+    assert verdict.settings[FLOW] == LIMITS.rest_value
+
+
+def test_a_limit_below_the_knobs_range_means_rest_once_measured():
+    low = [seen(900.0, minutes=m, limit=replace(LIMIT, limit_w=200.0)) for m in (0, 1, 2)]
+    verdict = bound(Allowed({FLOW: 40.0}), low[2], after(*low), with_power())
+    assert verdict.settings == {FLOW: LIMITS.rest_value}
+
+
+@given(
+    st.floats(0.0, 8000.0),
+    st.lists(st.floats(0.0, 9000.0) | st.none(), min_size=1, max_size=6),
+    st.floats(15.0, 60.0),
+    st.booleans(),
+)
+def test_a_bound_verdict_asks_no_more_and_binding_again_changes_nothing(
+    limit_w, powers_w, flow_c, has_knob
+):
+    limit = replace(LIMIT, limit_w=limit_w)
+    moments = [seen(p, minutes=float(i), limit=limit) for i, p in enumerate(powers_w)]
+    hold, limits = after(*moments), with_power() if has_knob else LIMITS
+    once = bound(Allowed({FLOW: flow_c}), moments[-1], hold, limits)
+    assert once.settings[FLOW] <= flow_c or once.settings[FLOW] == FLOW_KNOB.minimum
+    assert once.settings.get(POWER, 0.0) <= max(limit_w, 0.0)
+    assert bound(once, moments[-1], hold, limits) == once
+
+
+def test_limit_and_hold_come_back_from_a_record():
+    window = Window(starts_at=AT, ends_at=AT + timedelta(hours=1), limit_w=1.5, issued_at=AT)
+    limit = replace(LIMIT, until=AT, issued_at=AT, ahead=(window,))
+    assert limit_in(limit_out(limit)) == limit
+    hold = GridHold(1.0, AT, Held.LOWERED)
+    assert hold_in(hold_out(hold)) == hold

@@ -1,0 +1,136 @@
+"""The grid operator limits the pump: by number, by silence, by an announced window, by contact."""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import timedelta
+
+import pytest
+from scripted import ScriptedWorld, Story, at_hour, config_of, live, records_in, spec
+
+from bench.run import archive_of
+from controller.app import grid_knob, heat_knob
+from controller.config_grid import GridSection
+from controller.limit_log import episodes, planned_kwh
+from controller.planner import PLAN
+from controller.recorder import Records
+from controller.replay import replay
+from drivers.grid.limit import GridState
+from hil.control_box import ControlBox
+
+TOPIC = "grid/limit"
+LIMIT_W, WINDOW_W = 900.0, 700.0
+OBEYED_WITHIN = timedelta(minutes=5)
+
+
+class LimitedWorld(ScriptedWorld):
+    """With a control box in the meter cupboard."""
+
+    box = ControlBox(TOPIC)
+
+    async def advance(self, until):
+        await super().advance(until)
+        self.box.advance(until.timestamp())
+        for topic, payload, retain in self.box.pop_messages():
+            self._mqtt.deliver(topic, payload, retain=retain)
+
+
+@dataclass
+class Limited:
+    story: Story
+
+    def between(self, first_h, last_h):
+        return self.story.between(at_hour(first_h), at_hour(last_h))
+
+    def power_w(self, first_h, last_h):
+        return [record.snapshot.pump_power_w for record in self.between(first_h, last_h)]
+
+    def states(self, first_h, last_h):
+        return {record.snapshot.grid.state for record in self.between(first_h, last_h)}
+
+
+def limited(directory, script, *, grid, days=0.115, **changes):
+    chosen = spec(days=days, **changes)
+    archive = archive_of(chosen)
+    config = config_of(chosen, archive, directory).model_copy(
+        update={"grid": GridSection.model_validate(grid)}
+    )
+
+    async def everything():
+        world = LimitedWorld(chosen, archive, script)
+        world.box = ControlBox(TOPIC)
+        await live(world, config, until=chosen.end_at)
+        return world
+
+    return Limited(Story(asyncio.run(everything()), config, records_in(config)))
+
+
+@pytest.fixture(scope="module")
+def day(tmp_path_factory):
+    """A limit with an end, a silent box, an announced window; the pump takes a power limit."""
+
+    def returns(world):
+        world.box.alive = True
+        world.box.advance(world.house.at.timestamp())
+        world.box.lift()
+
+    script = {
+        at_hour(0.05): lambda world: world.box.lift(),
+        at_hour(0.75): lambda world: world.box.limit(LIMIT_W, 1200.0),
+        at_hour(1.2): lambda world: world.box.announce(at_hour(2), at_hour(2.4), WINDOW_W),
+        at_hour(1.25): lambda world: setattr(world.box, "alive", False),
+        at_hour(1.5): returns,
+    }
+    return limited(
+        tmp_path_factory.mktemp("day"), script,
+        grid={"topic": TOPIC, "failsafe_w": LIMIT_W, "recovery": "6 min"},
+    )  # fmt: skip
+
+
+def log_of(day):
+    return episodes(day.story.records, obey_within_s=OBEYED_WITHIN.total_seconds())
+
+
+def test_a_dimming_is_obeyed_at_the_meter_in_time_and_released_when_it_ends(day):
+    dimmed = next(e for e in log_of(day) if e.state is GridState.LIMITED)
+    assert max(day.power_w(0.5, 0.75)) > LIMIT_W  # there was something to dim
+    assert dimmed.obeyed_at - dimmed.received_at <= OBEYED_WITHIN
+    assert dimmed.over_s == 0.0
+    assert dimmed.highest_w <= LIMIT_W
+    assert timedelta(minutes=18) <= dimmed.released_at - dimmed.received_at <= timedelta(minutes=21)
+
+
+def test_before_the_first_word_the_failsafe_limit_holds(day):
+    first = log_of(day)[0]
+    assert (first.state, first.limit_w) == (GridState.INIT, LIMIT_W)
+
+
+def test_a_lost_heartbeat_limits_and_a_new_word_frees(day):
+    lost = next(e for e in log_of(day) if e.state is GridState.FAILSAFE)
+    assert at_hour(1.25) <= lost.received_at <= at_hour(1.25) + timedelta(minutes=4)
+    assert lost.obeyed_at - lost.received_at <= OBEYED_WITHIN
+    assert lost.released_at >= at_hour(1.5)
+    assert day.states(1.55, 1.95) == {GridState.UNLIMITED}
+
+
+def test_an_announced_window_is_known_to_plans_kept_at_the_meter_and_has_a_baseline(day):
+    window = next(e for e in log_of(day) if e.state is GridState.REDUCTION)
+    assert window.notice_at < at_hour(1.3)
+    assert window.obeyed_at - window.received_at <= OBEYED_WITHIN
+    assert window.over_s == 0.0
+    assert at_hour(2.4) <= window.released_at <= at_hour(2.5) + timedelta(minutes=1)
+    store = Records(day.story.config.storage.directory / "records.db")
+    before = PLAN.validate_json(store.content(window.baseline_hash))
+    later = day.story.between(at_hour(1.6), at_hour(1.9))[-1]
+    after = PLAN.validate_json(store.content(later.plan_hash))
+    store.close()
+    assert before.made_at < window.notice_at < after.made_at
+    inside = (at_hour(2), at_hour(2.25))
+    assert planned_kwh(after, *inside) <= WINDOW_W * 0.25 / 1000.0 + 1e-6
+    assert planned_kwh(before, *inside) > planned_kwh(after, *inside)
+
+
+def test_limited_steps_replay_without_a_difference(day):
+    store = Records(day.story.config.storage.directory / "records.db")
+    found = list(replay(store, heat_knob, power_knob_of=grid_knob))
+    store.close()
+    assert found == [None] * len(day.story.records)
