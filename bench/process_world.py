@@ -30,7 +30,7 @@ class ProcessWorld:
     """Plant, devices and broker beyond the sockets; advanced by messages on pipes."""
 
     def __init__(
-        self, archive: Archive, process: asyncio.subprocess.Process, ready: dict[str, Any]
+        self, archive: Archive, process: asyncio.subprocess.Process | None, ready: dict[str, Any]
     ) -> None:
         self.address = Address(modbus_port=ready["modbus_port"], broker=ready["broker"])
         self.truths: list[Truth] = []
@@ -67,7 +67,7 @@ class ProcessWorld:
 
     async def command(self, command: dict[str, Any]) -> dict[str, Any]:
         """One command line, one answer line."""
-        if self._process.stdin is None:
+        if self._process is None or self._process.stdin is None:
             raise WorldError("the simulator has no input")
         self._process.stdin.write(json.dumps(command).encode() + b"\n")
         answer = await _answer(self._process)
@@ -96,7 +96,7 @@ async def process_world(
     try:
         if process.stdin is None:
             raise WorldError("the simulator has no input")
-        process.stdin.write(json.dumps(_setup(spec, archive, broker)).encode() + b"\n")
+        process.stdin.write(json.dumps(setup_of(spec, archive, broker)).encode() + b"\n")
         answer = await _answer(process)
         if "ready" not in answer:
             raise WorldError(f"the simulator did not start: {answer}")
@@ -118,7 +118,8 @@ async def _answer(process: asyncio.subprocess.Process) -> dict[str, Any]:
     return answer
 
 
-def _setup(spec: RunSpec, archive: Archive, broker: str | None) -> dict[str, Any]:
+def setup_of(spec: RunSpec, archive: Archive, broker: str | None) -> dict[str, Any]:
+    """The first line that the simulator's process is told."""
     weather = dict(archive.truth_weather())
     weather["starts_at"] = archive.truth_weather()["starts_at"].isoformat()
     return {

@@ -77,6 +77,7 @@ class Session:
             "silence": self._silence,
             "busy": self._busy,
             "other_writer": self._meddle,
+            "held": lambda name: {"held": house.pump_registers.held(Capability(name))},
             "write_counts": lambda _: {"write_counts": house.pump_registers.write_counts},
         }
 
