@@ -83,13 +83,14 @@ RULES: tuple[Rule, ...] = (
     legionella_dies,
     frost_comes_first,
     heater_only_for_frost,
-    block_has_an_end,
     flow_within_limits,
     power_within_limits,
     within_the_knob,
+    block_has_an_end,
     tank_within_its_knob,
 )
-"""In this order: may we act at all, comfort, compressor, frost, then the hard bounds."""
+"""In this order: may we act at all, comfort, compressor, frost, then the hard bounds. What a bound
+turns into a block has its end too."""
 
 
 def judge(wanted: Wanted, snapshot: Snapshot, memory: Memory, limits: Limits) -> Verdict:

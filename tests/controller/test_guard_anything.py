@@ -1,0 +1,172 @@
+"""The guard: no sequence of wishes, readings, clock steps and restarts makes its output illegal."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from guarded import AT, FLOW, FLOW_KNOB, LIMITS, snapshot
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from controller.guard import MEMORY, Memory, Refused, Wanted, carried, judge, remember
+from controller.guard_types import Limits
+from drivers.api import Capability, OperatingState, Signal
+
+SG, NAN = Capability.SG_READY, float("nan")
+BOUNDS = replace(LIMITS, starts_per_hour=2, rise_k_per_min=10.0, return_max_c=45.0)
+SG_BOUNDS = replace(
+    BOUNDS,
+    knob=replace(FLOW_KNOB, capability=SG, minimum=1.0, maximum=4.0, resolution=1.0),
+    rest_value=1.0,
+    run_value=2.0,
+    frost_value=4.0,
+    sg_hold_s=600.0,
+    heater_only_for_frost=True,
+)
+READINGS = {
+    Signal.ROOM_C: st.floats(5.0, 28.0) | st.sampled_from([NAN, -127.0, 85.0, 8.0, 26.0]),
+    Signal.FLOW_C: st.floats(15.0, 70.0) | st.sampled_from([NAN, 3276.7]),
+    Signal.RETURN_C: st.floats(15.0, 50.0) | st.sampled_from([NAN, -3276.8]),
+    Signal.DHW_C: st.floats(10.0, 65.0) | st.just(NAN),
+    Signal.ALARM: st.sampled_from([0.0, 0.0, 0.0, 7.0]),
+    Signal.OPERATING_STATE: st.sampled_from([*map(float, OperatingState), 77.0]),
+}
+
+
+class Anything(RuleBasedStateMachine):
+    """A pump that obeys at once and keeps to itself when it is handed back.
+
+    `true_at` is the time that really passes, `clock` what the computer takes it for.
+    """
+
+    limits: Limits = BOUNDS
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.true_at = AT
+        self.clock_off = timedelta(0)
+        self.on = False
+        self.changed_at: datetime | None = None
+        self.memory = Memory()
+        self.readings: dict[Signal, float] = {Signal.ROOM_C: 21.0, Signal.FLOW_C: 30.0}
+        self.blocks: list[datetime] = []
+        self.wrong: list[str] = []
+
+    @rule(signal=st.sampled_from(list(READINGS)), data=st.data())
+    def a_reading_changes_or_goes(self, signal: Signal, data: st.DataObject) -> None:
+        value = data.draw(st.none() | READINGS[signal])
+        self.readings.pop(signal, None)
+        if value is not None:
+            self.readings[signal] = value
+
+    @rule()
+    def all_is_well_again(self) -> None:
+        self.readings = {Signal.ROOM_C: 21.0, Signal.FLOW_C: 30.0}
+
+    @rule(hours=st.sampled_from([-1, 1]))
+    def the_clock_is_set(self, hours: int) -> None:
+        self.clock_off += timedelta(hours=hours)
+
+    @rule(minutes=st.integers(0, 90))
+    def the_service_is_restarted(self, minutes: int) -> None:
+        """It hands the pump back before anything else; its memory was saved."""
+        self.memory = MEMORY.validate_json(MEMORY.dump_json(carried(self.memory)))
+        self.true_at += timedelta(minutes=minutes)
+
+    @precondition(lambda self: self.limits.knob is FLOW_KNOB)
+    @rule(
+        run=st.booleans(),
+        flow_c=st.floats(16.0, 90.0) | st.just(NAN),
+        minutes=st.integers(1, 40),
+    )
+    def a_flow_is_wished(self, run: bool, flow_c: float, minutes: int) -> None:
+        value = flow_c if run else 15.0
+        self._for(Wanted({FLOW: value}, run, None, "mpc", "any"), minutes)
+
+    @precondition(lambda self: self.limits.knob is not FLOW_KNOB)
+    @rule(state=st.sampled_from([0.0, 1.0, 1.0, 2.0, 3.0, 4.0, NAN]), minutes=st.integers(1, 180))
+    def a_state_is_wished(self, state: float, minutes: int) -> None:
+        self._for(Wanted({SG: state}, None, None, "mpc", "any"), minutes)
+
+    def _for(self, wanted: Wanted, minutes: int) -> None:
+        for _ in range(minutes):
+            self.true_at += timedelta(minutes=1)
+            self._cycle(wanted)
+
+    def _cycle(self, wanted: Wanted) -> None:
+        limits, before = self.limits, self.memory.settings
+        hz = {Signal.COMPRESSOR_HZ: 40.0 if self.on else 0.0}
+        seen = snapshot({**self.readings, **hz}, self.true_at + self.clock_off)
+        self.memory = remember(self.memory, seen, {FLOW: 15.0})
+        verdict = judge(wanted, seen, self.memory, limits)
+        if isinstance(verdict, Refused):
+            self.memory = replace(self.memory, settings=None)
+            self._obey(False, ours=False)
+            return
+        self.memory = replace(self.memory, settings=verdict.settings)
+        ((capability, value),) = verdict.settings.items()
+        room_c = self.readings[Signal.ROOM_C]
+        if not -40.0 <= room_c <= 60.0:
+            self.wrong.append(f"acts on a room of {room_c}")
+        if capability is FLOW:
+            self._check_flow(value, room_c, None if before is None else before[FLOW])
+        else:
+            self._check_state(value, room_c)
+
+    def _check_flow(self, value: float, room_c: float, before: float | None) -> None:
+        limits = self.limits
+        if not 15.0 <= value <= limits.flow_max_c:
+            self.wrong.append(f"asks for {value}")
+        if room_c <= limits.frost_c and value != limits.frost_value:
+            self.wrong.append("leaves a freezing house cold")
+        calm = room_c > limits.frost_c and before not in (None, 15.0)
+        if before is not None and calm and value > before + 10.0 * self.memory.passed_s / 60.0:
+            self.wrong.append(f"jumps from {before} to {value}")
+        self._obey(value > 15.0, ours=room_c > limits.frost_c)
+
+    def _obey(self, asked: bool, *, ours: bool) -> None:
+        """The compressor follows; what frost, alarm and hand-back do is not held against times."""
+        if asked == self.on:
+            return
+        least_s = self.limits.minimum_run_s if self.on else self.limits.minimum_off_s
+        if ours and self.changed_at is not None:
+            lasted_s = (self.true_at - self.changed_at).total_seconds()
+            if lasted_s < least_s:
+                self.wrong.append(f"{'ran' if self.on else 'rested'} {lasted_s} s")
+        self.on, self.changed_at = asked, self.true_at
+
+    def _check_state(self, value: float, room_c: float) -> None:
+        if value not in (1.0, 2.0, 3.0, 4.0):
+            self.wrong.append(f"asks for state {value}")
+        if value == 4.0 and room_c > self.limits.frost_c and self._defrosts_not():
+            self.wrong.append("switches the electric heater on")
+        if value == 1.0 and room_c <= self.limits.frost_c:
+            self.wrong.append("blocks a freezing house")
+        if value == 1.0:
+            day_ago = self.true_at - timedelta(days=1)
+            self.blocks = [at for at in self.blocks if at > day_ago] + [self.true_at]
+
+    def _defrosts_not(self) -> bool:
+        return self.readings.get(Signal.OPERATING_STATE) != float(OperatingState.DEFROST)
+
+    @invariant()
+    def nothing_illegal_was_asked(self) -> None:
+        assert not self.wrong
+
+    @invariant()
+    def no_day_has_more_than_two_hours_of_block(self) -> None:
+        assert len(self.blocks) <= 122
+
+
+class AnythingOfSgReady(Anything):
+    """The same with two relays."""
+
+    limits = SG_BOUNDS
+
+
+TestNothingMakesAFlowIllegal = Anything.TestCase
+TestNothingMakesAStateIllegal = AnythingOfSgReady.TestCase
+TestNothingMakesAFlowIllegal.settings = settings(
+    max_examples=20, stateful_step_count=20, deadline=None
+)
+TestNothingMakesAStateIllegal.settings = TestNothingMakesAFlowIllegal.settings
