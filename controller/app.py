@@ -30,6 +30,7 @@ from controller.snapshot import Snapshot
 from controller.stages import Stages
 from controller.step import machine
 from controller.store import Store
+from controller.sunlight import sun_of
 from drivers.api import Knob, Signal
 from drivers.errors import ConfigurationError
 from drivers.profile import load_profile
@@ -107,6 +108,7 @@ def assemble(
                 clock=clock,
                 store=store,
                 every_s=control.forecast_every_s,
+                sun=sun_of(config.house),
             ),
             planning=None
             if planner is None

@@ -23,18 +23,13 @@ from controller.config_site import SiteSection
 from controller.config_tariff import TariffSection
 from controller.config_values import Duration
 from controller.config_values import Section as _Section
+from controller.config_weather import WeatherSection
 
 _SECRET = re.compile(r"//.*@")
 
 
 class ConfigError(ValueError):
     """The configuration cannot be used; the message lists every problem."""
-
-
-class WeatherFile(_Section):
-    """A weather forecast from a CSV file that something else keeps fresh."""
-
-    csv: Path = Field(description="header timestamp_utc,outdoor_c,ghi_w_per_m2")
 
 
 class Control(_Section):
@@ -113,7 +108,7 @@ class HouseConfig(_Section):
     savings: SavingsSection = Field(default_factory=SavingsSection)
     tariff: TariffSection = Field(default_factory=TariffSection)
     prices: PricesSection | None = Field(None)
-    weather: WeatherFile | None = Field(None)
+    weather: WeatherSection | None = Field(None)
     control: Control = Field(default_factory=Control)
     storage: Storage = Field(default_factory=Storage)
     export: ExportSection = Field(default_factory=ExportSection)
@@ -130,6 +125,8 @@ class HouseConfig(_Section):
                 raise ValueError("[prices] from a topic need [mqtt]: name the broker")
             if wrong := origin.converted(self.tariff.currency):
                 raise ValueError(f"prices: {wrong}")
+        if self.weather is not None and self.weather.needs_a_place and self.house.place is None:
+            raise ValueError("[weather] needs house.latitude_deg and house.longitude_deg")
         comfort = self.comfort
         if comfort.margin_k >= comfort.band_k:
             raise ValueError("comfort.margin_k must be smaller than comfort.band_k")

@@ -1,10 +1,10 @@
 """[house]: what an owner knows about the building. Pure."""
 
 import difflib
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from controller.config_bill import BillSection
 from controller.config_values import Section as _Section
@@ -37,6 +37,34 @@ class BuildingModel(_Section):
     internal_gains_w: float | None = Field(None, ge=0, description="people and appliances")
 
 
+class Windows(_Section):
+    """Window areas by the side they face; with them the sun heats at the right time of the day."""
+
+    north_m2: float = Field(0.0, ge=0, description="facing north, frames included")
+    east_m2: float = Field(0.0, ge=0, description="facing east")
+    south_m2: float = Field(0.0, ge=0, description="facing south")
+    west_m2: float = Field(0.0, ge=0, description="facing west")
+    roof_m2: float = Field(0.0, ge=0, description="in the roof")
+    effective_frac: float = Field(
+        0.25,
+        gt=0,
+        le=1,
+        description="sun that becomes heat inside: 0.5 is unshaded, clean and of two panes",
+    )
+
+    @model_validator(mode="after")
+    def _some_windows(self) -> Self:
+        if self.aperture_m2 <= 0.0:
+            raise ValueError("name at least one side with its area")
+        return self
+
+    @property
+    def aperture_m2(self) -> float:
+        """Effective area of all of them."""
+        sides = (self.north_m2, self.east_m2, self.south_m2, self.west_m2, self.roof_m2)
+        return self.effective_frac * sum(sides)
+
+
 class House(_Section):
     """What an owner knows about the house."""
 
@@ -52,9 +80,34 @@ class House(_Section):
     emitter: Literal["radiator", "floor"] = Field(description="what heats the rooms")
     design_flow_c: float = Field(ge=25, le=75, description="flow temperature on the coldest day")
     design_outdoor_c: float = Field(-12.0, ge=-40, le=10, description="that coldest day")
+    latitude_deg: float | None = Field(
+        None, ge=-66, le=70, description="for weather services and the sun; two decimals are enough"
+    )
+    longitude_deg: float | None = Field(None, ge=-180, le=180, description="east is positive")
+    altitude_m: float | None = Field(
+        None, ge=-450, le=4000, description="for MET Norway, where the land is steep"
+    )
+    windows: Windows | None = Field(None, description="by side; needs latitude and longitude")
     bill: BillSection | None = Field(
         None, description="a year's bill tells the heat loss better than year and area"
     )
     model: BuildingModel = Field(
         default_factory=BuildingModel, description="only if you know better"
     )
+
+    @model_validator(mode="after")
+    def _place_fits(self) -> Self:
+        if (self.latitude_deg is None) != (self.longitude_deg is None):
+            raise ValueError("latitude_deg and longitude_deg belong together")
+        if self.windows is not None and self.place is None:
+            raise ValueError("windows need latitude_deg and longitude_deg")
+        if self.windows is not None and self.model.solar_aperture_m2 is not None:
+            raise ValueError("give windows or model.solar_aperture_m2, not both")
+        return self
+
+    @property
+    def place(self) -> tuple[float, float] | None:
+        """Latitude and longitude, if they are known."""
+        if self.latitude_deg is None or self.longitude_deg is None:
+            return None
+        return self.latitude_deg, self.longitude_deg

@@ -11,6 +11,7 @@ from controller.config_devices import Device as DeviceConfig
 from controller.config_room import Room
 from controller.connect_grid import grid_source
 from controller.connect_prices import price_source
+from controller.connect_weather import weather_source
 from controller.secrets import secret
 from drivers.api import Device, HeatPump, Now, PriceSource, Signal, WeatherSource
 from drivers.errors import ConfigurationError
@@ -29,7 +30,6 @@ from drivers.rooms.zigbee2mqtt import ZigbeeRoom
 from drivers.transports.modbus import LinkPool, ModbusLink
 from drivers.transports.modbus_serial import SerialSettings
 from drivers.transports.mqtt import BrokerLink, MqttLink, TlsFiles
-from drivers.weather.csv_file import CsvWeather
 
 PASSWORD_VARIABLE = "HEATHERD_MQTT_PASSWORD"
 
@@ -127,7 +127,7 @@ def connect(
         pump=pump,
         devices=devices,
         prices=price_source(config, used.mqtt, now),
-        weather=None if config.weather is None else CsvWeather(config.weather.csv),
+        weather=weather_source(config),
         background=used.background,
         grid=grid,
     )

@@ -9,6 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from controller.clock import Clock
 from controller.store import Store
+from controller.sunlight import Sun, as_told, in_force
 from drivers.api import PriceSeries, PriceSource, ResumingPrices, WeatherSeries, WeatherSource
 from drivers.errors import DriverError
 
@@ -38,11 +39,14 @@ class Forecasts:
         clock: Clock,
         store: Store,
         every_s: float,
+        sun: Sun = as_told,
     ) -> None:
+        """`sun`: how it reaches the rooms."""
         self._price_source = prices
         self._weather_source = weather
         self._clock = clock
         self._store = store
+        self._sun = sun
         self._every = timedelta(seconds=every_s)
         self._next_at: datetime | None = None
         self._task: asyncio.Task[None] | None = None
@@ -71,6 +75,7 @@ class Forecasts:
             before = self._known
             notes: list[str] = []
             remarks: list[str] = []
+            aged: list[str] = []
             prices, weather = before.prices, before.weather
             if self._price_source is not None:
                 try:
@@ -82,15 +87,19 @@ class Forecasts:
             if self._weather_source is not None:
                 try:
                     weather = await self._weather_source.fetch(at)
+                    if weather.remark:
+                        remarks.append(f"weather: {weather.remark}")
                 except DriverError as error:
                     notes.append(f"weather: {error}")
+                    if weather is not None:
+                        aged.append(_still_in_use(weather))
         for note in notes:
             if note not in before.notes:
                 log.warning("%s; the last good answer stays in use", note)
         for remark in remarks:
             if remark not in before.notes:
                 log.warning("%s", remark)
-        self._known = Known(prices, weather, (*remarks, *notes))
+        self._known = Known(prices, weather, (*remarks, *notes, *aged))
         if (prices, weather) != (before.prices, before.weather):
             self._store.save_text("known", KNOWN.dump_json(self._known).decode())
 
@@ -105,9 +114,19 @@ class Forecasts:
             return Known()
 
     def ghi_at(self, at: datetime) -> float:
-        """Irradiance forecast for an instant; 0 where nothing is known (the cautious side)."""
-        value = _at(self._known.weather, at, "ghi_w_per_m2")
-        return 0.0 if value is None else value
+        """Irradiance forecast for an instant as the rooms get it.
+
+        0 where nothing is known (the cautious side).
+        """
+        weather = self._known.weather
+        if weather is None:
+            return 0.0
+        day = in_force(weather, at, None)
+        index = _index(day, at)
+        if index is None:
+            return 0.0
+        middle = day.starts_at + timedelta(seconds=day.step_s * (index + 0.5))
+        return self._sun([middle], [day.ghi_w_per_m2[index]])[0]
 
     def outdoor_at(self, at: datetime) -> float | None:
         """Outdoor temperature forecast for an instant."""
@@ -117,6 +136,16 @@ class Forecasts:
 def _at(weather: WeatherSeries | None, at: datetime, field: str) -> float | None:
     if weather is None:
         return None
-    index = int((at - weather.starts_at).total_seconds() // weather.step_s)
+    index = _index(weather, at)
     values: tuple[float, ...] = tuple(getattr(weather, field))
-    return values[index] if 0 <= index < len(values) else None
+    return None if index is None else values[index]
+
+
+def _index(weather: WeatherSeries, at: datetime) -> int | None:
+    """The step that contains an instant."""
+    index = int((at - weather.starts_at).total_seconds() // weather.step_s)
+    return index if 0 <= index < len(weather.outdoor_c) else None
+
+
+def _still_in_use(weather: WeatherSeries) -> str:
+    return f"weather: {weather.source} of {weather.issued_at:%Y-%m-%d %H:%M} UTC stays in use"

@@ -76,8 +76,10 @@ def day_one(config: HouseConfig) -> DayOne:
         except ValueError as error:
             raise ConfigurationError(f"house.bill: {error}") from error
     own = house.model.model_dump(exclude_none=True)
-    building = replace(building, **own)
     told = frozenset(own)
+    if house.windows is not None:
+        own["solar_aperture_m2"] = house.windows.aperture_m2
+    building = replace(building, **own)
     if told & WAYS_OUT:
         std = TOLD_LOG_STD if told >= WAYS_OUT else loss.log_std
         loss = LossBelief(total_loss_w_per_k(building), std)

@@ -9,6 +9,7 @@ from controller.clock import Clock
 from controller.config import HouseConfig
 from controller.connect import RealLinks, connect
 from controller.connect_prices import HttpLink, price_sources
+from controller.connect_weather import weather_sources
 from drivers.api import PriceSeries, WeatherSeries
 from drivers.errors import DriverError
 
@@ -44,9 +45,9 @@ async def ask_online(
                 heard.append(Answer("prices", False, str(error)))
             else:
                 heard.append(Answer("prices", True, price_words(prices, config.zone)))
-        if outside.weather is not None:
+        for weather_source in weather_sources(config, web=web):
             try:
-                weather = await outside.weather.fetch(clock.now())
+                weather = await weather_source.fetch(clock.now())
             except DriverError as error:
                 heard.append(Answer("weather", False, str(error)))
             else:
@@ -77,7 +78,9 @@ def price_words(series: PriceSeries, zone: ZoneInfo) -> str:
 def _weather_words(series: WeatherSeries, zone: ZoneInfo) -> str:
     low, high = min(series.outdoor_c), max(series.outdoor_c)
     span = _span(series, len(series.outdoor_c), zone)
-    return f"{series.source}: {span}, {low:.1f} to {high:.1f} °C"
+    sun = max(series.ghi_w_per_m2)
+    wind = "" if series.wind_m_s is None else f", wind up to {max(series.wind_m_s):.0f} m/s"
+    return f"{series.source}: {span}, {low:.1f} to {high:.1f} °C, sun up to {sun:.0f} W/m²{wind}"
 
 
 def _span(series: PriceSeries | WeatherSeries, steps: int, zone: ZoneInfo) -> str:

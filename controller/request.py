@@ -1,6 +1,7 @@
 """The planner's question, put together from what is known at this instant. Pure."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from controller.config import HouseConfig
@@ -17,11 +18,12 @@ from controller.model import HouseModel
 from controller.site import site_of
 from controller.snapshot import Snapshot
 from controller.starts import Starts, local_midnight, start_price
+from controller.sunlight import ended_at, in_force, middles_of, sun_of
 from controller.wishes import Target
 from drivers.api import Knob, OperatingState, PriceSeries, Signal, WeatherSeries
 from mpc.forecast_bias import ForecastBias
 from mpc.heat_pump import capacity_w, source_for
-from mpc.horizon import Horizon, PriceForecast, WeatherForecast, build_horizon
+from mpc.horizon import Horizon, PriceForecast, WeatherForecast, build_horizon, on_steps
 from mpc.plan import Comfort, Compressor, HeatLimits, PlanRequest, Search
 from mpc.storage import HotWater
 
@@ -58,6 +60,8 @@ def plan_request(
         weather=_weather(known.weather, snapshot, experience.outdoor),
         tariff=model.tariff,
     )
+    site = site_of(horizon, experience.site, config, model.tariff)  # PV sees the whole sky
+    horizon = _through_windows(horizon, known.weather, snapshot, config)
     pump = config.heat_pump
     limit = power_limits_w(
         horizon.starts_at, horizon.step_s, len(horizon.outdoor_c),
@@ -79,7 +83,7 @@ def plan_request(
         emitter=emitter_now(belief, model),
         heat_pump=experience.pump.applied(model.heat_pump),
         hot_water=_hot_water(horizon, at, experience, (config, model, tank_knob)),
-        site=site_of(horizon, experience.site, config, model.tariff),
+        site=site,
         compressor=_compressor(snapshot, memory, (config, model, experience.starts)),
         heater=model.heater,
         search=_search(config, whole=whole),
@@ -179,7 +183,18 @@ def _prices(series: PriceSeries | None) -> PriceForecast | None:
 def _weather(
     series: WeatherSeries | None, snapshot: Snapshot, bias: ForecastBias
 ) -> WeatherForecast:
-    """The forecast corrected by the house's sensor, or what that measured as if it stayed."""
+    """The forecast corrected by the house's sensor, or what that measured as if it stayed.
+
+    A forecast that has ended is as warm as the sensor already (`in_force`).
+    """
+    if series is not None and ended_at(series) <= snapshot.at:
+        day = in_force(series, snapshot.at, snapshot.value(Signal.OUTDOOR_C))
+        return WeatherForecast(
+            starts_at=day.starts_at,
+            step_s=day.step_s,
+            outdoor_c=day.outdoor_c,
+            ghi_w_per_m2=day.ghi_w_per_m2,
+        )
     if series is not None:
         return WeatherForecast(
             starts_at=series.starts_at,
@@ -195,3 +210,27 @@ def _weather(
     stays_c = PERSISTENCE_FALLBACK_C if outdoor_c is None else outdoor_c
     hour = snapshot.at.replace(minute=0, second=0, microsecond=0)
     return WeatherForecast(starts_at=hour, step_s=3600, outdoor_c=(stays_c,), ghi_w_per_m2=(0.0,))
+
+
+def _through_windows(
+    horizon: Horizon, series: WeatherSeries | None, snapshot: Snapshot, config: HouseConfig
+) -> Horizon:
+    """The horizon with the sun as the rooms get it, and a word where the forecast has ended."""
+    if series is None:
+        return horizon
+    at = snapshot.at
+    day, ended = in_force(series, at, None), ended_at(series)
+    if ended <= at:
+        level = "its own" if snapshot.value(Signal.OUTDOOR_C) is None else "the sensor's"
+        note = (
+            f"the weather forecast ended {(at - ended).total_seconds() / 3600.0:.0f} h ago: "
+            f"its last day goes on at {level} level, with the mean sun of its days"
+        )
+        horizon = replace(horizon, notes=(*horizon.notes, note))
+    if config.house.windows is None:
+        return horizon
+    inside = sun_of(config.house)(middles_of(day), day.ghi_w_per_m2)
+    return replace(
+        horizon,
+        ghi_w_per_m2=on_steps(horizon, starts_at=day.starts_at, step_s=day.step_s, values=inside),
+    )

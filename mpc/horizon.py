@@ -158,16 +158,33 @@ def _weather(edges_s: FloatArray, weather: WeatherForecast) -> tuple[FloatArray,
     filled = []
     missing_s = 0.0
     for series in (weather.outdoor_c, weather.ghi_w_per_m2):
-        values = np.array(series, dtype=np.float64)
-        ends_s = starts_s + weather.step_s * len(values)
+        ends_s = starts_s + weather.step_s * len(series)
         missing_s = max(float(edges_s[-1]) - ends_s, float(starts_s - edges_s[0]), 0.0)
-        longer = _persisted(values, starts_s, weather.step_s, float(edges_s[-1]))
-        mean, _ = _means(edges_s, starts_s, weather.step_s, longer)
-        filled.append(np.where(np.isfinite(mean), mean, values[0]))
+        filled.append(_continued(edges_s, starts_s, weather.step_s, series))
     if missing_s <= 0.0:
         return filled[0], filled[1], ""
     note = f"weather beyond the forecast ({missing_s / HOUR_S:g} h) repeats its last day"
     return filled[0], filled[1], note
+
+
+def on_steps(
+    horizon: Horizon, *, starts_at: datetime, step_s: int, values: Sequence[float]
+) -> tuple[float, ...]:
+    """Another series of the weather on the horizon's steps, continued as `build_horizon` does."""
+    edges_s = _epoch_s(horizon.starts_at) + horizon.step_s * np.arange(
+        len(horizon.outdoor_c) + 1, dtype=np.float64
+    )
+    return tuple(_continued(edges_s, _epoch_s(starts_at), step_s, values).tolist())
+
+
+def _continued(
+    edges_s: FloatArray, starts_s: float, step_s: int, series: Sequence[float]
+) -> FloatArray:
+    """Means between the edges; before the series its first value, after it its last day."""
+    values = np.array(series, dtype=np.float64)
+    longer = _persisted(values, starts_s, step_s, float(edges_s[-1]))
+    mean, _ = _means(edges_s, starts_s, step_s, longer)
+    return np.where(np.isfinite(mean), mean, values[0])
 
 
 def _persisted(values: FloatArray, starts_s: float, step_s: int, until_s: float) -> FloatArray:

@@ -22,7 +22,7 @@ W_PER_KJ_PER_H = 1.0 / 3.6
 LARGEST_BYTES = 20_000_000
 """Unpacked; a station's file has about 1 MB."""
 
-_BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError)
+_BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError)
 """What Python says to an archive that is none."""
 
 

@@ -140,7 +140,11 @@ async def test_a_failing_source_keeps_the_last_good_answer_and_is_noted_once(
             assert known.notes == ("prices: the file is being written",)
         assert caplog.text.count("the last good answer stays in use") == 1
         weather.failure = TransientError("no such file")
-        assert len((await fetched(subject, AT + 4 * HOUR)).notes) == 2
+        assert (await fetched(subject, AT + 4 * HOUR)).notes == (
+            "prices: the file is being written",
+            "weather: no such file",
+            "weather: test of 2026-01-15 15:00 UTC stays in use",
+        )
         prices.failure = weather.failure = None
         assert (await fetched(subject, AT + 5 * HOUR)).notes == ()
 
