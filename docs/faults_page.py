@@ -16,8 +16,9 @@ def faults_page(catalogue: Sequence[Fault]) -> str:
             "What goes wrong around a heat pump sooner or later, and what heatherd does then. The",
             "simulator can do every one of these to a house; a test strikes a steered house with",
             "each and checks the expected behaviour. What a dead computer leaves behind, per heat",
-            "pump, is in [killed while steering](../benchmarks/silence.md); what a service loses that",
-            "is killed again and again in [killed at random instants](../benchmarks/kill.md).",
+            "pump, is in [killed while steering](../benchmarks/silence.md); what is lost when the",
+            "service is killed over and over, in",
+            "[killed at random instants](../benchmarks/kill.md).",
             "",
             *table(("Fault", "What happens", "What heatherd does", "Put in at"), rows),
         ]
