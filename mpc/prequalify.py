@@ -33,6 +33,8 @@ STARTED_FRAC = 0.05  # of the capacity: the answer is seen to have started
 RETURN_RAMP_FRAC_PER_S = 0.025
 RETURN_JUMP_FRAC = 0.20  # in one second
 READY_S = 900.0
+CONTINENTAL_HALF_S, CONTINENTAL_FULL_S = 15.0, 30.0
+POWER_ERROR_FRAC = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,9 +178,9 @@ def static_criteria(
             high=START_S,
         ),
         Criterion(
-            name="return ramp (1/s)",
-            value=_return_ramp_frac_per_s(log, given, return_at_s),
-            high=RETURN_RAMP_FRAC_PER_S,
+            name="return ramp (%/s)",
+            value=100.0 * _return_ramp_frac_per_s(log, given, return_at_s),
+            high=100.0 * RETURN_RAMP_FRAC_PER_S,
         ),
         Criterion(
             name="largest fall in 1 s", value=float(falls.max(initial=0.0)), high=RETURN_JUMP_FRAC
@@ -200,6 +202,22 @@ def endurance_criteria(log: ResponseLog, *, from_s: float, to_s: float) -> list[
         Criterion(
             name="weakest minute", value=worst_w / log.capacity_w - 1.0, low=STEADY_STATIC_FRAC[0]
         )
+    ]
+
+
+def continental_criteria(log: ResponseLog, *, step_at_s: float) -> list[Criterion]:
+    """Continental FCR: after a step to full deviation half of it within 15 s, all within 30 s.
+
+    The error allowed for the measured power is granted (Regulation (EU) 2017/1485, Article 154).
+    """
+    way = _way(log, step_at_s + CONTINENTAL_FULL_S)
+    given = way * np.interp(
+        [step_at_s + CONTINENTAL_HALF_S, step_at_s + CONTINENTAL_FULL_S], log.t_s, log.activated_w
+    )
+    half, full = (float(value) / log.capacity_w for value in given)
+    return [
+        Criterion(name="power after 15 s", value=half, low=0.5 - POWER_ERROR_FRAC),
+        Criterion(name="power after 30 s", value=full, low=1.0 - POWER_ERROR_FRAC),
     ]
 
 

@@ -9,6 +9,7 @@ import pytest
 from mpc.prequalify import (
     Criterion,
     ResponseLog,
+    continental_criteria,
     endurance_criteria,
     fast_ramp_criteria,
     linearity_criteria,
@@ -136,7 +137,7 @@ def test_the_slow_return_of_a_static_unit_passes_and_a_jump_does_not(drawn):
         activated_w=CAPACITY_W * np.array([each.applied_frac for each in jumping]),
     )  # fmt: skip
     found = failed(static_criteria(log, ramp_at_s=180.0, return_at_s=240.0))
-    assert found == {"return ramp (1/s)", "largest fall in 1 s"}
+    assert found == {"return ramp (%/s)", "largest fall in 1 s"}
 
 
 def test_a_static_unit_that_never_comes_back_or_never_starts_fails():
@@ -178,3 +179,14 @@ def test_a_figure_that_is_no_number_never_passes():
     assert not Criterion(name="x", value=float("nan"), high=1.0).passed
     assert not Criterion(name="x", value=float("nan"), low=1.0).passed
     assert not passed([])
+
+
+@pytest.mark.parametrize(("ramp", "wrong"), [(0.04, set()), (0.02, {"half", "full"})])
+def test_continental_response_is_half_in_15_s_and_full_in_30_s(ramp, wrong):
+    t_s = np.arange(0.0, 120.0)
+    log = ResponseLog(
+        t_s=t_s, frequency_hz=np.where(t_s > 60.0, 50.2, 50.0), capacity_w=CAPACITY_W,
+        activated_w=-CAPACITY_W * np.clip((t_s - 60.0) * ramp, 0.0, 1.0),
+    )  # fmt: skip
+    names = {"half": "power after 15 s", "full": "power after 30 s"}
+    assert failed(continental_criteria(log, step_at_s=60.0)) == {names[each] for each in wrong}

@@ -1,0 +1,63 @@
+"""The frequency benchmark: a few sequences, its logs and its page."""
+
+import pytest
+
+from bench.frequency import write_log
+from bench.frequency_page import SineRow, page
+from bench.frequency_pump import Actuator, prepare
+from bench.frequency_tests import SEQUENCE_TESTS, run_test
+from mpc.prequalify import SineFit, passed
+
+BY_NAME = {test.name: test for test in SEQUENCE_TESTS}
+PROMPT = Actuator(latency_s=1, ramp_frac_per_s=None)
+SLOW = Actuator(latency_s=20, ramp_frac_per_s=0.05)
+
+
+@pytest.fixture(scope="module")
+def ready():
+    return prepare()
+
+
+def test_promised_capacity_lies_inside_the_pump_s_limits(ready):
+    headroom = ready.headroom
+    assert headroom.least_w <= headroom.baseline_w - ready.capacity_w + 10.0
+    assert headroom.baseline_w + ready.capacity_w <= headroom.most_w + 10.0
+    assert ready.baseline_w == pytest.approx(headroom.baseline_w, rel=0.02)
+
+
+def test_a_slow_actuator_never_does_better_in_the_fast_ramp(ready):
+    test = BY_NAME["FCR-D up, fast ramp"]
+    prompt, _ = run_test(ready, test, PROMPT)
+    slow, _ = run_test(ready, test, SLOW)
+    for one, other in zip(prompt.criteria[1:3], slow.criteria[1:3], strict=True):
+        assert one.value > other.value
+    assert prompt.criteria[1].passed
+    assert not passed(slow.criteria)
+
+
+def test_the_compressor_is_never_stopped_by_an_activation(ready):
+    outcome, run = run_test(ready, BY_NAME["FCR-D up, static ramp"], PROMPT)
+    assert outcome.stops == 0
+    assert all(row.setpoint_w >= ready.headroom.least_w for row in run.rows)
+
+
+def test_every_run_is_kept_as_the_operators_want_it(ready, tmp_path):
+    outcome, run = run_test(ready, BY_NAME["FCR-N, steps"], PROMPT)
+    write_log(tmp_path, outcome, run)
+    (file,) = tmp_path.iterdir()
+    lines = file.read_bytes().split(b"\r\n")
+    assert len(lines) == len(run.rows) + 2
+    baselines = {line.split(b",")[5] for line in lines[1:-1]}
+    assert len(baselines) == 1
+
+
+def test_page_shows_failures_as_plainly_as_passes(ready):
+    outcomes = [
+        run_test(ready, BY_NAME[name], actuator)[0]
+        for name in ("FCR-N, steps", "FCR-D up, fast ramp")
+        for actuator in (PROMPT, SLOW)
+    ]
+    text = page(ready, outcomes, [SineRow(1, 60.0, SineFit(gain_frac=0.5, delay_s=12.0))])
+    assert "| FCR-D up, dynamic | 2 | 0 | – | none |" in text
+    assert "3 of 4 fail" in text
+    assert "| 60.00 | 0.50 | 12.00 |" in text
