@@ -35,7 +35,8 @@ def due(move: Move, lease: Lease, *, gone: bool) -> bool:
     # a clock set back must not stop the renewal until it has caught up
     age_s = abs((move.at - lease.written_at).total_seconds())
     if gone or abs(move.value - lease.written) >= knob.resolution * 0.99:
-        return age_s >= knob.minimum_interval_s
+        hurried = move.purpose is Purpose.DSO and is_stored(knob)  # its pause only spares memory
+        return hurried or age_s >= knob.minimum_interval_s
     return knob.lapse_s is not None and age_s >= knob.lapse_s / 2
 
 

@@ -10,6 +10,7 @@ from scripted import ScriptedWorld, Story, at_hour, config_of, live, records_in,
 from bench.run import archive_of
 from controller.app import grid_knob, heat_knob
 from controller.config_grid import GridSection
+from controller.grid_hold import Held
 from controller.limit_log import episodes, planned_kwh
 from controller.planner import PLAN
 from controller.recorder import Records
@@ -134,3 +135,20 @@ def test_limited_steps_replay_without_a_difference(day):
     found = list(replay(store, heat_knob, power_knob_of=grid_knob))
     store.close()
     assert found == [None] * len(day.story.records)
+
+
+def test_a_pump_without_power_limit_is_brought_under_it_by_less_heat(tmp_path):
+    script = {
+        at_hour(0.02): lambda world: world.box.lift(),
+        at_hour(0.45): lambda world: world.box.limit(600.0, 480.0),
+    }
+    story = limited(
+        tmp_path, script, days=0.03, profile="idm_navigator",
+        grid={"topic": TOPIC, "failsafe_w": 9000.0},
+    )  # fmt: skip
+    (dimmed,) = [e for e in log_of(story) if e.state is GridState.LIMITED]
+    assert max(story.power_w(0.4, 0.5)) > 600.0
+    assert dimmed.obeyed_at - dimmed.received_at <= OBEYED_WITHIN
+    assert dimmed.over_s == 0.0
+    held = [r.memory.grid for r in story.story.records if r.memory.grid is not None]
+    assert held[-1].step is Held.LOWERED
