@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 
 from controller.frequency_log import LogRow
+from controller.frequency_watch import Watch, watched
 from drivers.api import Capability
 from drivers.profile import load_profile
 from hil.firmware import Firmware, Sensed
@@ -159,12 +160,13 @@ def drive(
     heard = deque([float(frequency_hz[0])] * SOURCE_DELAY_STEPS)
     on_the_way = deque([armed.baseline_w] * actuator.latency_s)
     reach_w = (actuator.ramp_frac_per_s or np.inf) * ready.capacity_w * STEP_S
-    answer, followed_w = Answer(), armed.baseline_w
+    watch, answer, followed_w = Watch(), Answer(), armed.baseline_w
     rows: list[LogRow] = []
     for second, hz in enumerate(frequency_hz.tolist()):
         heard.append(round(hz / SOURCE_RESOLUTION_HZ) * SOURCE_RESOLUTION_HZ)
+        watch = watched(watch, heard.popleft(), float(second), applied=True)
         answer = answered(
-            DROOPS[product], recovery, answer, frequency_hz=heard.popleft(), step_s=STEP_S
+            DROOPS[product], recovery, answer, frequency_hz=watch.believed_hz, step_s=STEP_S
         )
         asked_w = asked_power_w(armed, answer, ready.headroom)
         on_the_way.append(round(asked_w / knob.resolution) * knob.resolution)
