@@ -79,8 +79,14 @@ KEY = "learned"
 
 
 def house_name(config: HouseConfig) -> str:
-    """Names what the owner says of the house: who writes another year or area starts anew."""
-    return content_hash(config.house.model_dump_json())
+    """Names what the owner says of the house: who writes another year or area starts anew.
+
+    Where it stands changes nothing that was learned; windows by side change what sun means.
+    """
+    left_out = {"latitude_deg", "longitude_deg", "altitude_m"}
+    if config.house.windows is None:
+        left_out.add("windows")
+    return content_hash(config.house.model_dump_json(exclude=left_out))
 
 
 def building_text(lesson: Lesson | None) -> str | None:

@@ -10,6 +10,7 @@ import pytest
 from controller.clock import SteppedClock
 from controller.config import ConfigError, HouseConfig, parse_config
 from controller.connect_weather import KEY_VARIABLE, weather_source
+from controller.learned import house_name
 from controller.online import ask_online
 from drivers.errors import LinkLostError
 from drivers.transports.http import HttpRequest
@@ -78,6 +79,15 @@ def test_weather_that_does_not_fit_is_named(
     with pytest.raises(ConfigError) as error:
         parsed(document, weather=weather, house=house)
     assert words in str(error.value)
+
+
+def test_saying_where_the_house_stands_keeps_what_was_learned_and_windows_do_not(
+    document: Document,
+) -> None:
+    placed = parsed(document, house=PLACE | {"altitude_m": 40.0})
+    assert house_name(placed) == house_name(parsed(document))
+    with_windows = parsed(document, house=PLACE | {"windows": {"south_m2": 5.0}})
+    assert house_name(with_windows) != house_name(placed)
 
 
 def test_backup_and_file_become_what_they_are(document: Document) -> None:
