@@ -58,7 +58,7 @@ class Control(_Section):
     plan_max_age_s: Duration = Field(
         7200.0,
         alias="plan_max_age",
-        description="an older plan gives way to the heating-curve rule",
+        description="an older plan gives way to a rule",
     )
     solver: Literal["clarabel", "piqp", "highs", "osqp"] = Field(
         "clarabel", description="asked first; the others follow if its answer does not prove itself"

@@ -14,10 +14,14 @@ from pebble import ProcessExpired, ProcessPool
 from pydantic import TypeAdapter
 
 from controller.clock import Clock
+from controller.ladder import NAMES, Level, Rungs, level_at, plan_of
 from mpc.plan import Diagnostics, NotSolved, Plan, PlanRequest, PlanResult, Solved
 from mpc.rules import RULES, heating_curve_plan
 
 log = logging.getLogger(__name__)
+
+PRICE_RULE = "heat-first-then-price"
+"""The rule that stands in where prices are known: the demand at any price, more when cheap."""
 
 REQUEST = TypeAdapter(PlanRequest)
 PLAN = TypeAdapter(Plan)
@@ -135,8 +139,8 @@ class News:
 class Planning:
     """When to plan, which plan holds now, and what stands in when there is none.
 
-    Fallbacks: the newest plan; an older one as long as it covers now and is young enough; then the
-    heating-curve rule, computed here from the latest request; then nothing.
+    What stands in for what is said in `controller.ladder`; the rules are computed here, from the
+    question that was not answered.
     """
 
     def __init__(self, planner: Planner, clock: Clock, *, every_s: float, max_age_s: float) -> None:
@@ -146,8 +150,7 @@ class Planning:
         self._max_age = timedelta(seconds=max_age_s)
         self._task: asyncio.Task[None] | None = None
         self._next_at: datetime | None = None
-        self._plan: Plan | None = None
-        self._rule: Plan | None = None
+        self._rungs = Rungs()
         self._news: News | None = None
 
     def hurry(self) -> None:
@@ -177,25 +180,20 @@ class Planning:
         news, self._news = self._news, None
         if news is None:
             return None
-        match news.result:
-            case Solved(plan, _):
-                self._plan, self._rule = plan, None
-            case NotSolved(reason, _):
-                log.warning("no plan: %s", reason)
-                self._rule = _rule_for(news.request)
+        self._rungs = after(self._rungs, news.request, news.result)
+        if isinstance(news.result, NotSolved):
+            log.warning("no plan: %s", news.result.reason)
         return news
 
     def plan_at(self, at: datetime) -> tuple[Plan | None, str | None]:
-        """The plan that holds at `at`, and a note if it is not the fresh one."""
-        plan = self._plan
-        if plan is not None and _covers(plan, at):
-            age = at - plan.made_at
-            if age <= self._max_age:
-                late = age > 2 * self._every
-                return plan, f"plan is {age.total_seconds() / 60:.0f} min old" if late else None
-        if self._rule is not None and _covers(self._rule, at):
-            return self._rule, "no plan: heating-curve rule"
-        return None, "no plan and no rule: the pump keeps its own control"
+        """The plan that holds at `at`, and a note if it is not a fresh one in full."""
+        level = level_at(self._rungs, at, every=self._every, max_age=self._max_age)
+        plan = plan_of(self._rungs, level)
+        if level is Level.REFINED:
+            return plan, None
+        if level is Level.SHIFTED and plan is not None:
+            return plan, f"plan is {(at - plan.made_at).total_seconds() / 60:.0f} min old"
+        return plan, NAMES[level]
 
     async def settle(self) -> None:
         """Stop what is under way."""
@@ -204,14 +202,28 @@ class Planning:
         self._planner.close()
 
 
-def _rule_for(request: PlanRequest) -> Plan | None:
+def after(rungs: Rungs, request: PlanRequest, result: PlanResult) -> Rungs:
+    """The rungs once the planner has answered."""
+    horizon = request.horizon
+    priced = bool(horizon.price_known) and horizon.price_known[0]
+    answers = rungs.priced_answers + 1 if priced else 0
+    match result:
+        case Solved(plan, _):
+            whole = plan.refined_steps > 0 or not request.search.refine or plan.source != "mpc"
+            return Rungs(plan=plan, in_full=whole, priced_answers=answers)
+        case NotSolved():
+            rooms = replace(request, hot_water=None)  # the tank goes back to the pump
+            return replace(
+                rungs,
+                price_rule=_rule_for(rooms, RULES[PRICE_RULE]) if priced else None,
+                heating_curve=_rule_for(request, heating_curve_plan),
+                priced_answers=answers,
+            )
+
+
+def _rule_for(request: PlanRequest, rule: Callable[[PlanRequest], Plan]) -> Plan | None:
     try:
-        return heating_curve_plan(request)
+        return rule(request)
     except ValueError as error:
-        log.error("no heating-curve rule either: %s", error)
+        log.error("no rule either: %s", error)
         return None
-
-
-def _covers(plan: Plan, at: datetime) -> bool:
-    end_at = plan.starts_at + timedelta(seconds=plan.step_s * len(plan.heat_w))
-    return plan.starts_at <= at < end_at

@@ -247,11 +247,12 @@ class NeverSolves:
         return None
 
 
-def test_with_no_plan_ever_the_heating_curve_rule_keeps_the_rooms(tmp_path):
+def test_with_no_plan_ever_the_price_rule_keeps_the_rooms(tmp_path):
     story = play(tmp_path, {}, run_spec=spec(days=0.5), planner=NeverSolves())
-    later = story.between(at_hour(0.1), at_hour(12))
-    assert {record.wanted.source for record in later} == {"heating-curve"}
-    assert all("no plan: heating-curve rule" in record.notes for record in later)
+    """Prices come with the first answers; then the rule stays."""
+    later = story.between(at_hour(2), at_hour(12))
+    assert {record.wanted.source for record in later} == {"heat-first-then-price"}
+    assert all("no plan: price rule" in record.notes for record in later)
     assert any(record.not_solved for record in later)
     assert any(isinstance(record.outcome, Applied) for record in later)
     assert rooms_stay_liveable(story)
