@@ -130,6 +130,8 @@ class FaultyWorld(MemoryWorld):
             self._end(strike.fault)
         while self._to_begin and self._to_begin[0].begins_at <= now:
             strike = self._to_begin.pop(0)
+            if strike.fault in self.faults.in_force:
+                continue  # it cannot break twice
             self._to_end.append(strike)
             self._begin(strike.fault)
 
