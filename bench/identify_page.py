@@ -183,7 +183,7 @@ def _holds(found: FitFound, lead: int) -> bool:
 
 
 def _errors(houses: Sequence[FitFound]) -> list[Row]:
-    rows = []
+    rows: list[Row] = []
     for who in _who(houses):
         row: dict[str, Cell] = {"": who}
         for i, lead in enumerate(LEADS_H):
@@ -201,7 +201,7 @@ def _who(houses: Sequence[FitFound]) -> list[str]:
 
 
 def _by_kind(houses: Sequence[FitFound]) -> list[Row]:
-    rows = []
+    rows: list[Row] = []
     for kind in KINDS:
         some = [h for h in houses if h.kind == kind]
         if not some:
@@ -216,7 +216,7 @@ def _by_kind(houses: Sequence[FitFound]) -> list[Row]:
 
 
 def _against(houses: Sequence[FitFound]) -> list[Row]:
-    rows = []
+    rows: list[Row] = []
     for i, lead in enumerate(LEADS_H):
         best = [best_opponent(h.scores["rmse_k"], i)[1] for h in houses if h.scores is not None]
         ours = _rmse_k(houses, OURS, i)
@@ -234,7 +234,7 @@ def _against(houses: Sequence[FitFound]) -> list[Row]:
 
 
 def _bands(houses: Sequence[FitFound]) -> list[Row]:
-    rows = []
+    rows: list[Row] = []
     for kind in (*KINDS, "all"):
         some = [h for h in houses if kind in ("all", h.kind)]
         if not _figures(some, "score_k"):
@@ -271,7 +271,7 @@ def _coverage(houses: Sequence[FitFound]) -> list[Row]:
 
 
 def _unknown(houses: Sequence[FitFound]) -> list[Row]:
-    rows = []
+    rows: list[Row] = []
     for kind in (*KINDS, "all"):
         bias = [
             abs(h.unknown_bias_k)
@@ -293,7 +293,7 @@ def _unknown(houses: Sequence[FitFound]) -> list[Row]:
 
 
 def _losses(houses: Sequence[FitFound]) -> list[Row]:
-    rows = []
+    rows: list[Row] = []
     for kind in KINDS:
         ratio = [h.loss_ratio for h in houses if h.kind == kind and h.loss_ratio is not None]
         if ratio:

@@ -79,7 +79,7 @@ def test_a_full_record_comes_back_exactly_and_is_small() -> None:
     text = to_json(record)
     assert from_json(text) == record
     assert "\n" not in text
-    assert len(text.encode()) <= 2100
+    assert len(text.encode()) <= 2200  # a cycle a minute: 3 MB a day
 
 
 numbers = st.floats(allow_nan=False, allow_infinity=False)
