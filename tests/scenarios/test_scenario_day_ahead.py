@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from bench.baseline import tuned_curve
 from bench.day_ahead import Extra, day_ahead_offset
 from bench.run import run_in_memory
 from bench.spec import RunSpec
@@ -20,7 +21,7 @@ HOUSE = "timber1972"
 def test_an_unknown_constant_heat_leaves_no_offset_in_predictions_of_the_next_day(
     tmp_path, extra_w
 ):
-    """The pump's own curve heats, heatherd looks on; the house model is that of day one."""
+    """The pump's own curve, tuned, heats, heatherd looks on; the house model is that of day one."""
     spec = RunSpec(
         house=HOUSE,
         zone="DK1",
@@ -28,6 +29,7 @@ def test_an_unknown_constant_heat_leaves_no_offset_in_predictions_of_the_next_da
         days=7.0,
         seed=1,
         strategy="heating-curve",
+        curve=tuned_curve(HOUSE, "DK1"),
         control=(("cycle", "5 min"),),
     )
     people = load_house(HOUSE).owner.people
