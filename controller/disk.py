@@ -16,6 +16,9 @@ IN_MEMORY = Path(":memory:")
 
 _COMPANIONS = ("-wal", "-shm")
 
+LOCKED_S = 1.0
+"""How long a cycle waits for somebody else's lock on a file; what it could not write waits."""
+
 
 def opened(
     path: Path, schema: str, *, synchronous: Literal["FULL", "NORMAL"], checked: bool = False
@@ -27,7 +30,7 @@ def opened(
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     new = path != IN_MEMORY and not path.exists()
-    db = sqlite3.connect(path, isolation_level=None)
+    db = sqlite3.connect(path, isolation_level=None, timeout=LOCKED_S)
     try:
         if new:
             _give_to_the_owner_of_its_folder(path)
