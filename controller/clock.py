@@ -32,6 +32,11 @@ class Clock(Protocol):
         ...
 
 
+async def wait_for_the_world(wait_s: float) -> None:
+    """Real seconds also in a simulation: a server outside is not part of the simulated world."""
+    await asyncio.sleep(wait_s)
+
+
 SET_BY_S = 30.0
 """A clock that went by so much more or less than time itself has been set; a time service that
 keeps it right moves it by milliseconds a minute."""

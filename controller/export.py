@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from controller.act import Applied
+from controller.clock import wait_for_the_world
 from controller.config_export import InfluxSection
 from controller.guard import Refused
 from controller.recorder import Recorder
@@ -103,8 +104,7 @@ class Exporter:
                 if failures:
                     log.info("export goes on")
                 failures, wait_s = 0, 0.0 if more else self._every_s
-            # the wait of a connection for its peer: not time the controller plans with
-            await asyncio.sleep(wait_s)  # noqa: TID251
+            await wait_for_the_world(wait_s)
 
     async def send(self) -> bool:
         """One batch; whether there may be more. Raises `ExportError` and `RecordError`."""

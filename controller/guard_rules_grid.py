@@ -21,7 +21,8 @@ def within_grid_limit(verdict: Verdict, situation: Situation) -> Verdict:
 
     A pump with a power limit is told the number. One without, or one that draws too much all the
     same, is asked for the least it can run with, and for rest when its meter shows that this is
-    still too much or when nothing measures it.
+    still too much. Where nothing measures it, it rests, but for a house at its frost floor, which
+    gets that least heat: a limit must not switch frost protection off.
     """
     hold = situation.memory.grid
     if hold is None:
@@ -58,15 +59,17 @@ def _by_less_heat(wished: Settings, hold: GridHold, situation: Situation) -> Set
     limits = situation.limits
     knob, power_knob = limits.knob, limits.power_knob
     by_number = power_knob is not None and _reaches(power_knob, hold)
-    blind = situation.snapshot.pump_power_w is None
-    rests = hold.step is Held.RESTED or (blind and not by_number)
-    if not rests and (by_number or hold.step is Held.WATCHED):
+    blind = situation.snapshot.pump_power_w is None and not by_number
+    rests = hold.step is Held.RESTED or (blind and not situation.at_frost_floor)
+    if not (rests or blind) and (by_number or hold.step is Held.WATCHED):
         return {}
     bound: dict[Capability, float] = {}
     if limits.tank_knob is not None:
         bound[limits.tank_knob.capability] = rest_setting(limits.tank_knob)
     if knob is None or limits.rest_value is None:
         return bound
+    if not rests and blind and knob.capability not in DIRECT:
+        return bound  # a shift has no lowest run, and a house about to freeze is heated
     value = limits.rest_value
     if not rests and knob.capability in DIRECT and limits.run_value is not None:
         value = min(limits.run_value, wished.get(knob.capability, math.inf))

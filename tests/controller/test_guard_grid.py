@@ -104,6 +104,15 @@ def test_without_meter_and_power_limit_the_pump_rests():
     assert bound(Allowed({FLOW: 40.0}), blind, after(blind)).settings == {FLOW: LIMITS.rest_value}
 
 
+def test_a_house_at_its_frost_floor_is_heated_as_little_as_possible_where_nothing_measures_it():
+    cold = seen(None, room_c=FROST_C)
+    wish = Allowed({FLOW: LIMITS.frost_value})
+    assert bound(wish, cold, after(cold)).settings == {FLOW: LIMITS.run_value}
+    shifting = replace(LIMITS, knob=OFFSET_KNOB, rest_value=-3.0, run_value=None)
+    warm = Allowed({OFFSET_KNOB.capability: 2.0})
+    assert bound(warm, cold, after(cold), shifting) is warm
+
+
 def test_a_shifting_knob_rests_at_once():
     limits = replace(LIMITS, knob=OFFSET_KNOB, rest_value=-3.0, run_value=None)
     verdict = bound(Allowed({OFFSET_KNOB.capability: 2.0}), seen(), after(seen()), limits)
