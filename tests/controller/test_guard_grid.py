@@ -15,7 +15,7 @@ from controller.guard_types import Situation
 from controller.leases import due
 from controller.store import Lease
 from controller.wear import Move
-from drivers.api import Knob, Signal, WriteClass
+from drivers.api import Capability, Knob, Signal, WriteClass
 from drivers.grid.limit import GridLimit, GridState, Window
 
 POWER_KNOB = Knob(
@@ -111,6 +111,14 @@ def test_a_house_at_its_frost_floor_is_heated_as_little_as_possible_where_nothin
     shifting = replace(LIMITS, knob=OFFSET_KNOB, rest_value=-3.0, run_value=None)
     warm = Allowed({OFFSET_KNOB.capability: 2.0})
     assert bound(warm, cold, after(cold), shifting) is warm
+
+
+def test_hot_water_yields_too_also_where_nothing_steers_the_rooms():
+    tank = replace(OFFSET_KNOB, capability=Capability.DHW_SETPOINT, minimum=35.0, maximum=60.0,
+                   safe_minimum=40.0, safe_maximum=55.0)  # fmt: skip
+    limits = replace(LIMITS, knob=None, rest_value=None, run_value=None, tank_knob=tank)
+    hot = Allowed({Capability.DHW_SETPOINT: 52.0})
+    assert bound(hot, seen(), after(seen()), limits).settings == {Capability.DHW_SETPOINT: 40.0}
 
 
 def test_a_shifting_knob_rests_at_once():
