@@ -66,6 +66,10 @@ class Actuator:
         """Whether any knob is in our hands."""
         return bool(self._leases)
 
+    def writes(self, capability: Capability) -> bool:
+        """Whether this knob may be written at all."""
+        return capability in self._may_write
+
     @property
     def settle_s(self) -> float:
         """How long the slowest knob in our hands takes to show what it was given."""
@@ -113,6 +117,23 @@ class Actuator:
                 log.warning("could not hand back %s, will try again: %s", lease.capability, error)
                 continue
             self._forget(lease)
+
+    async def hold(self, capability: Capability, value: float | None, at: datetime) -> Outcome:
+        """Move one knob between two cycles, or give it back (None); the others stay as they are.
+
+        Never raises for a device that fails.
+        """
+        self._ledger.see(at)
+        if value is None:
+            await self._give_back([x for c, x in self._leases.items() if c is capability], at)
+            return Applied({})
+        if not self._may_write:
+            return NotApplied("observing: nothing is written")
+        knob = self._pump.knobs[capability]
+        held = await self._attempt(Move(knob, value, Purpose.PLANNER, at))
+        if isinstance(held, str):
+            return NotApplied(f"{capability}: {held}")
+        return Applied({} if held is None else {capability: held})
 
     def take_up_again(self) -> None:
         """After `resume`: knobs that were left to somebody else may be used once more."""
@@ -246,7 +267,8 @@ class Actuator:
             if wears:
                 self._ledger.commit(move)
             opened = announced(move, lease, held)
-            self._store.save_lease(opened)
+            if lease is None or is_stored(move.knob):
+                self._store.save_lease(opened)  # what a volatile knob holds matters to nobody later
         self._leases[opened.capability] = opened
 
     def _save(self, lease: Lease) -> None:

@@ -1,6 +1,7 @@
 """The only place that reads the clock: wall time for a service, stepped time for a simulation."""
 
 import asyncio
+import itertools
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -29,6 +30,10 @@ class Clock(Protocol):
 
     def busy(self) -> AbstractAsyncContextManager[None]:
         """While inside, simulated time stands still; wall time does not care."""
+        ...
+
+    def taking_turns(self) -> AbstractAsyncContextManager[None]:
+        """Simulated time moves only while everybody inside sleeps; wall time does not care."""
         ...
 
 
@@ -78,12 +83,17 @@ class WallClock:
     async def busy(self) -> AsyncIterator[None]:
         yield
 
+    @asynccontextmanager
+    async def taking_turns(self) -> AsyncIterator[None]:
+        yield
+
 
 class SteppedClock:
     """Simulated time: moves only when the controller sleeps, after all pending work is done.
 
     `advance(at)` moves the simulated world to an instant and returns when it is there: over
     sockets to a simulator in another process (lockstep), or by a call in this one (virtual time).
+    Of several sleepers the earliest moves it, once all who take turns sleep.
     """
 
     def __init__(self, start_at: datetime, advance: Callable[[datetime], Awaitable[None]]) -> None:
@@ -92,6 +102,10 @@ class SteppedClock:
         self._busy = 0
         self._idle = asyncio.Event()
         self._idle.set()
+        self._numbers = itertools.count()
+        self._sleepers: list[tuple[datetime, int]] = []
+        self._in_turn = 0  # how many take turns
+        self._changed = asyncio.Event()
 
     def now(self) -> datetime:
         return self._now
@@ -103,11 +117,21 @@ class SteppedClock:
         return self._now.timestamp()
 
     async def sleep_until(self, at: datetime) -> None:
-        await asyncio.sleep(0)  # let background work that was just started register itself
-        await self._idle.wait()
-        if at > self._now:
-            await self._advance(at)
-            self._now = at
+        mine = (at, next(self._numbers))
+        self._sleepers.append(mine)
+        self._tell()
+        try:
+            await asyncio.sleep(0)  # let background work that was just started register itself
+            await self._idle.wait()
+            while min(self._sleepers) != mine or len(self._sleepers) < self._in_turn:
+                await self._changed.wait()
+                await self._idle.wait()
+            if at > self._now:
+                await self._advance(at)
+                self._now = at
+        finally:
+            self._sleepers.remove(mine)
+            self._tell()
 
     @asynccontextmanager
     async def busy(self) -> AsyncIterator[None]:
@@ -119,3 +143,17 @@ class SteppedClock:
             self._busy -= 1
             if self._busy == 0:
                 self._idle.set()
+
+    @asynccontextmanager
+    async def taking_turns(self) -> AsyncIterator[None]:
+        self._in_turn += 1
+        try:
+            yield
+        finally:
+            self._in_turn -= 1
+            self._tell()
+
+    def _tell(self) -> None:
+        """Whoever waits for others to sleep or to wake looks again."""
+        self._changed.set()
+        self._changed = asyncio.Event()

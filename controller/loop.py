@@ -15,6 +15,8 @@ from controller.belief_words import belief_notes
 from controller.clock import Clock, ClockWatch
 from controller.estimate import Belief
 from controller.experience import EXPERIENCE, Experience
+from controller.fast import KNOB, Duty, FastLoop
+from controller.fast_bounds import Look
 from controller.forecasts import KNOWN, Forecasts, Known
 from controller.grid_plan import limits_otherwise
 from controller.guard import MEMORY, Memory, Refused, carried
@@ -65,6 +67,7 @@ class Parts:
     advanced: Callable[[], None] = lambda: None  # told of every finished cycle
     clock_is_right: Callable[[], bool] = lambda: True  # until then nothing is written
     grid: GridSource | None = None  # None: nobody limits this house
+    duties: Sequence[Duty] = ()  # what cannot wait for the next cycle
 
 
 class Loop:
@@ -80,6 +83,10 @@ class Loop:
         self._experience = parts.store.value("experience", EXPERIENCE) or Experience()
         self._used = parts.store.value("guard", MEMORY) or Memory()  # of starts and blocks
         self._hands = asyncio.Lock()  # one hand at a time on the pump
+        self._fast = FastLoop(
+            parts.duties, parts.actuator, self._hands,
+            clock=parts.clock, cycle_s=parts.stages.config.control.cycle_s,
+        )  # fmt: skip
 
     async def run(self, stop: asyncio.Event, until: datetime | None = None) -> None:
         """Cycle until told to stop, then hand the pump back."""
@@ -90,7 +97,8 @@ class Loop:
             if self._p.actuator.holds_the_pump:
                 log.warning("an earlier run left the pump in our hands: handing it back first")
                 await self._p.actuator.hand_back(next_at)
-            async with asyncio.TaskGroup() as tasks:
+            async with asyncio.TaskGroup() as tasks, clock.taking_turns():
+                fast = tasks.create_task(self._run_fast(), name="fast")
                 while not stop.is_set() and (until is None or next_at < until):
                     if (started_at := clock.now()) - next_at >= cycle:
                         next_at = started_at  # the computer slept, or its clock was set ahead
@@ -98,6 +106,7 @@ class Loop:
                     now = clock.now()  # a clock that jumps back must not stop the cycles
                     next_at = min(max(next_at + cycle, now), now + cycle)
                     await _sleep_or_stop(clock, next_at, stop)
+                fast.cancel()
                 await self._settle()
         finally:
             await self.hand_back()
@@ -143,8 +152,13 @@ class Loop:
             wanted, snapshot=snapshot, belief=belief, memory=memory, target=wish
         )
         may_act = verdict if p.clock_is_right() else Refused((CLOCK_IN_DOUBT,))
+        look = Look(
+            stages=p.stages, snapshot=snapshot, belief=belief, memory=memory, target=wish,
+            plan=plan, verdict=may_act, writes=p.actuator.writes(KNOB),
+        )  # fmt: skip
         async with self._hands:
-            outcome = await p.actuator.apply(may_act, at)
+            self._fast.look(look)
+            outcome = await p.actuator.apply(self._fast.within(may_act), at)
 
         record = StepRecord(
             continues=before is not None,
@@ -162,7 +176,7 @@ class Loop:
             wanted=wanted,
             verdict=verdict,
             outcome=outcome,
-            notes=_notes(note, *p.forecasts.known.notes, *belief_notes(belief)),
+            notes=_notes(note, *p.forecasts.known.notes, *belief_notes(belief), *self._fast.notes),
             plan_time_ms=None if news is None else round(news.took_ms, 1),
             not_solved=news is not None and isinstance(news.result, NotSolved),
             config_hash=p.config_hash,
@@ -305,6 +319,16 @@ class Loop:
             self._p = replace(self._p, stages=stages)
             self._hurry()
 
+    async def _run_fast(self) -> None:
+        """The one-second loop beside the cycles; whatever happens to it, they go on without."""
+        if not self._p.duties:
+            return
+        try:
+            await self._fast.run()
+        except Exception as error:
+            log.exception("the one-second loop has failed: the cycle takes the power limit back")
+            self._fast.fail(f"{type(error).__name__}: {error}")
+
     async def _settle(self) -> None:
         if self._p.planning is not None:
             await self._p.planning.settle()
@@ -334,6 +358,7 @@ class Loop:
     async def hand_back(self) -> bool:
         """Give the pump back; True when nothing of ours is left on it."""
         async with self._hands:
+            self._fast.forget("the pump is handed back")
             return await let_go(self._p.actuator, self._p.clock)
 
     def resume(self) -> None:

@@ -73,3 +73,44 @@ async def test_wall_time_is_aware_and_sleeps_until_its_instant() -> None:
     assert clock.stopwatch_s() - started_s >= 0.015
     assert clock.now() >= start_at + timedelta(milliseconds=15)
     await clock.sleep_until(start_at)  # has passed: returns at once
+
+
+async def test_the_earliest_of_several_sleepers_moves_stepped_time() -> None:
+    world = World()
+    clock = SteppedClock(START_AT, world.advance)
+    seen: list[tuple[str, datetime]] = []
+
+    async def tick(name: str, every: timedelta, times: int) -> None:
+        async with clock.taking_turns():
+            for number in range(1, times + 1):
+                await clock.sleep_until(START_AT + number * every)
+                for _ in range(5):
+                    await asyncio.sleep(0)  # work that takes turns of the event loop, but no time
+                seen.append((name, clock.now()))
+
+    await asyncio.gather(tick("slow", MINUTE, 2), tick("fast", MINUTE / 4, 8))
+    assert world.seen == [START_AT + number * MINUTE / 4 for number in range(1, 9)]
+    assert [at for name, at in seen if name == "slow"] == [START_AT + MINUTE, START_AT + 2 * MINUTE]
+    assert [at for name, at in seen if name == "fast"] == world.seen
+
+
+async def test_stepped_time_waits_for_all_who_take_turns_and_no_longer_for_those_who_left() -> None:
+    world = World()
+    clock = SteppedClock(START_AT, world.advance)
+    working = asyncio.Event()
+
+    async def work() -> None:
+        async with clock.taking_turns():
+            await working.wait()
+
+    async def sleep() -> None:
+        async with clock.taking_turns():
+            await clock.sleep_until(START_AT + MINUTE)
+
+    worker, sleeper = asyncio.ensure_future(work()), asyncio.ensure_future(sleep())
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert world.seen == []
+    working.set()
+    await asyncio.gather(worker, sleeper)
+    assert world.seen == [START_AT + MINUTE]
