@@ -33,6 +33,7 @@ from controller.store import Store
 from controller.sunlight import sun_of
 from drivers.api import Knob, Signal
 from drivers.errors import ConfigurationError
+from drivers.grid.limit import RemembersLimits
 from drivers.profile import load_profile
 
 log = logging.getLogger(__name__)
@@ -42,6 +43,9 @@ HAND_BACK_PATIENCE_S = 45.0
 """How long a hand-back waits for a pump behind a broker to say what it holds; less than systemd's
 `TimeoutStopSec`. What is still open then is handed back by the next start."""
 """How long a release without a service waits for the messages that the broker keeps."""
+
+SAID = "grid_operator"
+"""The key in the store of what the grid operator has said."""
 
 ROOM_SIGNALS = (
     Signal.ROOM_C,
@@ -87,6 +91,8 @@ def assemble(
         )
     config_hash = recorder.keep("config", config.model_dump_json(by_alias=True), clock.now())
     control = config.control
+    if isinstance(outside.grid, RemembersLimits):
+        outside.grid.remember(store.text(SAID), partial(store.save_text, SAID))
     return Loop(
         Parts(
             stages=Stages(
@@ -176,7 +182,7 @@ async def run(
                 supervisor=supervisor, clock_is_right=clock_is_right,
             )  # fmt: skip
             async with asyncio.TaskGroup() as tasks:
-                jobs = [*world.background, *_exports(config, r)]
+                jobs = [*world.background, *world.receivers, *_exports(config, r)]
                 background = [tasks.create_task(_forever(job)) for job in jobs]
                 if channel:
                     owner = Owner(loop, clock, room_range_c=_room_range_c(config))
@@ -226,7 +232,7 @@ async def hand_back_without_service(
     config: HouseConfig, clock: Clock, *, stay_released: bool
 ) -> bool:
     """Restore what a dead service left on the pump; True when nothing of ours is left there."""
-    outside = connect(config, clock.now)
+    outside = connect(config.model_copy(update={"grid": None}), clock.now)
     store = Store(config.storage.directory / "state.db")
     background = [asyncio.ensure_future(job()) for job in outside.background]
     try:

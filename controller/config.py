@@ -120,6 +120,8 @@ class HouseConfig(_Section):
         grid = self.grid
         if grid is not None and (grid.topic or grid.contact_topic) and self.mqtt is None:
             raise ValueError("[grid] with a topic needs [mqtt]: name the broker")
+        if grid is not None and grid.measure_others and not (self.meter and self.grid_meter):
+            raise ValueError("grid.measure_others needs [meter] and [grid_meter]")
         for origin in () if self.prices is None else self.prices.origins:
             if origin.kind == "mqtt" and self.mqtt is None:
                 raise ValueError("[prices] from a topic need [mqtt]: name the broker")

@@ -44,6 +44,7 @@ class Outside:
     weather: WeatherSource | None
     background: Sequence[Callable[[], Awaitable[None]]]
     grid: GridSource | None = None  # where the grid operator's limit comes from
+    receivers: Sequence[Callable[[], Awaitable[None]]] = ()  # what listens for others, in a service
 
 
 class Links(Protocol):
@@ -116,12 +117,14 @@ def connect(
         devices.append(_meter(config.meter, "meter", used, now))
     if config.grid_meter is not None:
         devices.append(GridMeter(_meter(config.grid_meter, "grid meter", used, now)))
+    receivers: list[Callable[[], Awaitable[None]]] = []
     grid = grid_source(
         config,
         mqtt=used.mqtt,
         meter=lambda device: _meter(device, "grid contact", used, now),
         now=now,
         stopwatch_s=stopwatch_s,
+        beside=receivers.append,
     )
     return Outside(
         pump=pump,
@@ -130,6 +133,7 @@ def connect(
         weather=weather_source(config),
         background=used.background,
         grid=grid,
+        receivers=receivers,
     )
 
 

@@ -35,7 +35,7 @@ class GridHold:
 
 def held(before: GridHold | None, snapshot: Snapshot, frost_c: float) -> GridHold | None:
     """The hold of this moment; None: no limit. A house at its frost floor may have what is
-    guaranteed to it, whatever the limit says."""
+    guaranteed to it, whatever the limit says. A clock set back gives it no more time."""
     grid = snapshot.grid
     if grid is None or grid.limit_w is None:
         return None
@@ -47,7 +47,7 @@ def held(before: GridHold | None, snapshot: Snapshot, frost_c: float) -> GridHol
     power_w = snapshot.pump_power_w
     if power_w is None or not breaks(power_w, allowed_w):
         return GridHold(allowed_w, None, before.step)
-    since = before.over_since or snapshot.at
+    since = min(before.over_since or snapshot.at, snapshot.at)
     late = (snapshot.at - since).total_seconds() >= SETTLE_S
     return GridHold(allowed_w, since, Held.RESTED if late else max(before.step, Held.LOWERED))
 
@@ -73,15 +73,17 @@ def limit_out(grid: GridLimit) -> list[object]:
     """For a record."""
     ahead = [[_stamp(w.starts_at), _stamp(w.ends_at), w.limit_w, _stamp(w.issued_at)]
              for w in grid.ahead]  # fmt: skip
+    shared = [] if grid.total_w is None else [grid.total_w, grid.others_w, grid.remark]
     return [
         grid.limit_w, grid.guaranteed_w, grid.state.value, _stamp(grid.until),
-        _stamp(grid.issued_at), ahead,
+        _stamp(grid.issued_at), ahead, *shared,
     ]  # fmt: skip
 
 
 def limit_in(raw: list[Any]) -> GridLimit:
     """From a record."""
-    limit_w, guaranteed_w, state, until, issued_at, ahead = raw
+    limit_w, guaranteed_w, state, until, issued_at, ahead, *shared = raw
+    total_w, others_w, remark = shared or (None, None, "")
     return GridLimit(
         limit_w=limit_w,
         guaranteed_w=guaranteed_w,
@@ -97,6 +99,9 @@ def limit_in(raw: list[Any]) -> GridLimit:
             )
             for starts, ends, most_w, issued in ahead
         ),
+        total_w=total_w,
+        others_w=others_w,
+        remark=remark,
     )
 
 

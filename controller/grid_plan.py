@@ -36,6 +36,9 @@ def _now(grid: GridLimit, at: datetime) -> tuple[Window, ...]:
 
 
 def limits_otherwise(before: Snapshot, now: Snapshot) -> bool:
-    """Whether the limit or what is announced has changed: a plan of before is worth little."""
-    said = [None if s.grid is None else (s.grid.limit_w, s.grid.ahead) for s in (before, now)]
+    """Whether the limit or what is announced has changed: a plan of before is worth little.
+
+    What others draw from a limit changes all day and is for the guard.
+    """
+    said = [None if s.grid is None else (s.grid.said_w, s.grid.ahead) for s in (before, now)]
     return said[0] != said[1]

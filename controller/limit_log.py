@@ -17,7 +17,7 @@ LONGEST_SPAN_S = 600.0
 class Episode:
     """One limit from the first cycle that knew it to the first that was free of it."""
 
-    limit_w: float
+    limit_w: float  # of the heat pump; of all who share it where total is set: the lowest share
     state: GridState
     issued_at: datetime | None
     received_at: datetime
@@ -27,6 +27,8 @@ class Episode:
     drawn_kwh: float = 0.0
     over_s: float = 0.0  # above the limit, the time to obey it not counted
     unmeasured_s: float = 0.0
+    total_w: float | None = None  # as the operator said it for all who share it
+    stated_s: float = 0.0  # the others' share was stated because nothing measured it
     notice_at: datetime | None = None  # of an announced window
     baseline_hash: str | None = None  # the plan in force at the notice, made without the window
 
@@ -82,21 +84,30 @@ def _begun(
         state=grid.state,
         issued_at=grid.issued_at,
         received_at=at,
+        total_w=grid.total_w,
         notice_at=None if notice is None else notice[0],
         baseline_hash=None if notice is None else notice[1],
     )
 
 
 def _continues(episode: Episode, grid: GridLimit | None) -> bool:
-    return grid is not None and (grid.limit_w, grid.state) == (episode.limit_w, episode.state)
+    said_w = episode.limit_w if episode.total_w is None else episode.total_w
+    return grid is not None and (grid.said_w, grid.state) == (said_w, episode.state)
+
+
+def _allowed_w(episode: Episode, grid: GridLimit | None) -> float:
+    """What the pump might draw by this record; the others' share is not the same all the time."""
+    return episode.limit_w if grid is None or grid.limit_w is None else grid.limit_w
 
 
 def _seen(episode: Episode, record: StepRecord) -> Episode:
     power_w = record.snapshot.pump_power_w
+    allowed_w = _allowed_w(episode, record.snapshot.grid)
+    episode = replace(episode, limit_w=min(episode.limit_w, allowed_w))
     if power_w is None:
         return episode
     if episode.obeyed_at is None:
-        if breaks(power_w, episode.limit_w):
+        if breaks(power_w, allowed_w):
             return episode
         episode = replace(episode, obeyed_at=record.at)
     highest_w = power_w if episode.highest_w is None else max(power_w, episode.highest_w)
@@ -106,11 +117,14 @@ def _seen(episode: Episode, record: StepRecord) -> Episode:
 def _counted(episode: Episode, last: StepRecord, at: datetime, obey_within_s: float) -> Episode:
     """With the span from the last record to this instant."""
     span_s = min((at - last.at).total_seconds(), LONGEST_SPAN_S)
+    if last.snapshot.grid is not None and last.snapshot.grid.remark:
+        episode = replace(episode, stated_s=episode.stated_s + span_s)
     power_w = last.snapshot.pump_power_w
     if power_w is None:
         return replace(episode, unmeasured_s=episode.unmeasured_s + span_s)
     late = (last.at - episode.received_at).total_seconds() >= obey_within_s
-    over = (late or episode.obeyed_at is not None) and breaks(power_w, episode.limit_w)
+    allowed_w = _allowed_w(episode, last.snapshot.grid)
+    over = (late or episode.obeyed_at is not None) and breaks(power_w, allowed_w)
     return replace(
         episode,
         drawn_kwh=episode.drawn_kwh + power_w * span_s / 3.6e6,

@@ -44,6 +44,7 @@ def _row(store: Records, episode: Episode, within_s: float) -> dict[str, Any]:
     return {
         "state": e.state.value,
         "limit_w": e.limit_w,
+        "total_w": e.total_w,
         "issued_at": _stamp(e.issued_at),
         "received_at": _stamp(e.received_at),
         "obeyed_at": _stamp(e.obeyed_at),
@@ -53,6 +54,7 @@ def _row(store: Records, episode: Episode, within_s: float) -> dict[str, Any]:
         "drawn_kwh": round(e.drawn_kwh, 3),
         "minutes_over": round(e.over_s / 60.0, 1),
         "minutes_unmeasured": round(e.unmeasured_s / 60.0, 1),
+        "minutes_share_stated": round(e.stated_s / 60.0, 1),
         "notice_at": _stamp(e.notice_at),
         "baseline_plan": e.baseline_hash,
         "baseline_kwh": _baseline_kwh(store, e),
@@ -82,9 +84,10 @@ def _show(rows: list[dict[str, Any]], config: HouseConfig) -> None:
             _local(row[f"{word}_at"], config) for word in ("received", "obeyed", "released")
         )
         most = "not measured" if row["highest_w"] is None else f"{row['highest_w']:.0f} W at most"
+        of = "" if row["total_w"] is None else f" of {row['total_w']:.0f} W with others"
         planned = "" if row["baseline_kwh"] is None else f", planned {row['baseline_kwh']:.2f} kWh"
         for line in (
-            f"{row['state']}: {row['limit_w']:.0f} W, received {received}, "
+            f"{row['state']}: {row['limit_w']:.0f} W{of}, received {received}, "
             f"obeyed {obeyed}, released {released}",
             f"  {most}, {row['drawn_kwh']:.2f} kWh{planned}, {row['minutes_over']:.0f} min over",
         ):

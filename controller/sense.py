@@ -30,7 +30,7 @@ async def sense(
     _tell_changes(before, snapshot)
     if grid is None:
         return snapshot
-    limited = replace(snapshot, grid=await grid.read())
+    limited = replace(snapshot, grid=await grid.read(snapshot.others_w))
     _tell_limit(None if before is None else before.grid, limited.grid)
     return limited
 
@@ -96,10 +96,13 @@ def _tell_changes(before: Snapshot | None, now: Snapshot) -> None:
 
 
 def _tell_limit(before: GridLimit | None, now: GridLimit | None) -> None:
-    said = [None if one is None else (one.limit_w, one.state) for one in (before, now)]
+    said = [None if one is None else (one.said_w, one.state) for one in (before, now)]
     if now is not None and said[0] != said[1]:
-        limit = "no limit" if now.limit_w is None else f"at most {now.limit_w:.0f} W"
+        limit = "no limit" if now.said_w is None else f"at most {now.said_w:.0f} W"
         log.info("grid operator: %s (%s)", limit, now.state)
+    remark = "" if before is None else before.remark
+    if now is not None and now.remark and now.remark != remark:
+        log.warning("grid operator's limit: %s", now.remark)
 
 
 def _missing(snapshot: Snapshot) -> set[Signal]:

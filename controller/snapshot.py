@@ -65,6 +65,15 @@ class Snapshot:
         return self.value(Signal.POWER_W) if meter_w is None else meter_w
 
     @property
+    def others_w(self) -> float | None:
+        """What the rest of the house draws: its connection less the pump; None: not measured.
+
+        Negative where a roof feeds in more.
+        """
+        house_w, pump_w = self.value(Signal.GRID_POWER_W), self.pump_power_w
+        return None if house_w is None or pump_w is None else house_w - pump_w
+
+    @property
     def compressor_on(self) -> bool | None:
         """Whether the compressor runs: by its frequency, else by the pump's electric power, else by
         what it says it is doing, else by the meter's power."""

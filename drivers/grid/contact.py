@@ -4,6 +4,7 @@ from datetime import datetime
 
 from drivers.api import Absent, Device, Now, Signal
 from drivers.grid.limit import GridLimit, GridState
+from drivers.grid.others import ALONE, Others, Share
 
 
 class ContactLimit:
@@ -13,15 +14,22 @@ class ContactLimit:
     """
 
     def __init__(
-        self, contact: Device, *, limit_w: float, guaranteed_w: float, stale_s: float, now: Now
+        self,
+        contact: Device,
+        *,
+        limit_w: float,
+        guaranteed_w: float,
+        stale_s: float,
+        now: Now,
+        share: Share = ALONE,
     ) -> None:
-        self._contact = contact
+        self._contact, self._others = contact, Others(share)
         self._limit_w, self._guaranteed_w, self._stale_s = limit_w, guaranteed_w, stale_s
         self._now = now
         self._state = GridState.INIT
         self._since: datetime | None = None
 
-    async def read(self) -> GridLimit:
+    async def read(self, others_w: float | None = None) -> GridLimit:
         """The limit while the contact is closed or unknown."""
         seen = (await self._contact.read()).get(Signal.GRID_CONTACT, Absent("not delivered"))
         at = self._now()
@@ -32,12 +40,13 @@ class ContactLimit:
         if state is not self._state or self._since is None:
             self._state, self._since = state, at
         free = state is GridState.UNLIMITED
-        return GridLimit(
+        whole = GridLimit(
             limit_w=None if free else self._limit_w,
             guaranteed_w=self._guaranteed_w,
             state=state,
             issued_at=self._since,
         )
+        return self._others.left_of(whole, at, others_w)
 
     async def close(self) -> None:
         """Close the contact's device."""

@@ -1,9 +1,10 @@
 """What the grid operator allows, in one form whatever the wire says. Pure."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 class GridState(StrEnum):
@@ -45,13 +46,33 @@ class GridLimit:
     until: datetime | None = None  # None: until it is released
     issued_at: datetime | None = None  # since when it holds
     ahead: tuple[Window, ...] = ()  # announced and not yet over, the earliest first
+    total_w: float | None = None  # what was said for all who share the limit; None: the pump's own
+    others_w: float | None = None  # what the others of it were taken to draw
+    remark: str = ""  # why that is not what it was wanted to be
+
+    @property
+    def said_w(self) -> float | None:
+        """The number as the operator said it."""
+        return self.limit_w if self.total_w is None else self.total_w
 
 
 class GridSource(Protocol):
     """Where limits come from."""
 
-    async def read(self) -> GridLimit:
-        """What holds now. Never raises for a silent sender: that is a limit too."""
+    async def read(self, others_w: float | None = None) -> GridLimit:
+        """What holds now; `others_w` is what the rest of the house draws, None: not measured.
+
+        Never raises for a silent sender: that is a limit too.
+        """
         ...
 
     async def close(self) -> None: ...
+
+
+@runtime_checkable
+class RemembersLimits(Protocol):
+    """A source that keeps over a restart what it was told."""
+
+    def remember(self, kept: str | None, keep: Callable[[str], None]) -> None:
+        """Take up what an earlier run kept, and keep what is told from now on."""
+        ...

@@ -103,6 +103,19 @@ def advanced(lpc: Lpc, now_s: float, events: Sequence[Event] = ()) -> tuple[Lpc,
     return _timed(lpc, max(now_s, lpc.now_s)), tuple(refused)
 
 
+def resumed(lpc: Lpc, limit_w: float, *, lasts_s: float, age_s: float) -> Lpc:
+    """A limit of before a restart in force again: a heartbeat counts as heard now.
+
+    Who was not there cannot know what was said meanwhile: the failsafe limit holds beside it.
+    """
+    held = replace(
+        _entered(lpc, GridState.LIMITED, lpc.now_s - age_s),
+        heard_s=lpc.now_s,
+        limit_w=min(limit_w, lpc.failsafe_w),
+    )
+    return replace(held, ends_s=lpc.now_s + lasts_s)
+
+
 def _timed(lpc: Lpc, to_s: float) -> Lpc:
     """Every timer that runs out until `to_s`, the earliest first."""
     while (due := _next_timer(lpc)) is not None and due[0] <= to_s:

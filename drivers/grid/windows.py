@@ -6,7 +6,7 @@ from datetime import timedelta
 from zlib import crc32
 
 from drivers.api import Now
-from drivers.grid.limit import GridLimit, GridSource, GridState, Window
+from drivers.grid.limit import GridLimit, GridSource, GridState, RemembersLimits, Window
 
 
 class WithWindows:
@@ -23,11 +23,11 @@ class WithWindows:
         self._source, self._windows = source, windows
         self._guaranteed_w, self._now = guaranteed_w, now
 
-    async def read(self) -> GridLimit:
+    async def read(self, others_w: float | None = None) -> GridLimit:
         """The lower of limit and window; what is announced lies `ahead`."""
         base = GridLimit(limit_w=None, guaranteed_w=self._guaranteed_w, state=GridState.AUTONOMOUS)
         if self._source is not None:
-            base = await self._source.read()
+            base = await self._source.read(others_w)
         at = self._now()
         ahead = sorted((w for w in self._windows() if w.ends_at > at), key=lambda w: w.starts_at)
         told = replace(base, ahead=tuple(ahead))
@@ -41,7 +41,15 @@ class WithWindows:
             state=GridState.REDUCTION,
             until=lowest.ends_at,
             issued_at=lowest.starts_at,
+            total_w=None,  # a window is of the heat pump alone
+            others_w=None,
+            remark="",
         )
+
+    def remember(self, kept: str | None, keep: Callable[[str], None]) -> None:
+        """What the source beneath was told survives a restart."""
+        if isinstance(self._source, RemembersLimits):
+            self._source.remember(kept, keep)
 
     async def close(self) -> None:
         """Close the source beneath."""

@@ -14,10 +14,12 @@ from typer.testing import CliRunner
 from controller.cli import app
 from controller.config import ConfigError, parse_config
 from controller.connect import connect
+from controller.grid_hold import limit_in, limit_out
 from controller.grid_plan import UNLIMITED_W, limits_otherwise, power_limits_w
 from controller.recorder import Recorder
 from controller.snapshot import Reading
 from drivers.api import Signal
+from drivers.errors import ConfigurationError
 from drivers.grid.limit import GridLimit, GridState, Window
 from tests.controller.test_records import full_record
 
@@ -29,7 +31,8 @@ HOUR = timedelta(hours=1)
 
 
 @pytest.mark.parametrize("text", re.findall(r"```toml\n(.*?)```", GUIDE, re.DOTALL))
-def test_check_accepts_the_guides_examples(text, tmp_path):
+def test_check_accepts_the_guides_examples(text, tmp_path, monkeypatch):
+    monkeypatch.setenv("HEATHERD_GRID_TOKEN", "a-secret-of-24-characters")
     house = tmp_path / "house.toml"
     accepted = EXAMPLE.replace('# accept_maturity = "simulated"', 'accept_maturity = "simulated"')
     house.write_text(f"{accepted}\n{text}", "utf-8")
@@ -48,6 +51,13 @@ def test_check_accepts_the_guides_examples(text, tmp_path):
             "zone",
         ),
         ({"topik": "a/b"}, "did you mean 'topic'"),
+        ({"topic": "a/b", "listen": "127.0.0.1:8095"}, "one of"),
+        ({"listen": "0.0.0.0:8095"}, "at home"),
+        ({"listen": "8.8.8.8:8095"}, "at home"),
+        ({"listen": "127.0.0.1:80"}, "port from 1024"),
+        ({"listen": "house.example:8095"}, "at home"),
+        ({"measure_others": True}, "needs others_w"),
+        ({"measure_others": True, "others_w": 900}, r"needs \[meter\] and \[grid_meter\]"),
     ],
 )
 def test_a_wrong_grid_section_is_refused_in_words(grid, word):
@@ -61,6 +71,36 @@ def test_a_topic_needs_a_broker():
     document.pop("room")
     with pytest.raises(ConfigError, match=r"\[grid\] with a topic needs \[mqtt\]"):
         parse_config({**document, "grid": {"topic": "a/b"}})
+
+
+@pytest.mark.parametrize("token", [None, "short", "a secret with some blanks"])
+def test_listening_needs_a_secret_worth_the_name(token, monkeypatch):
+    monkeypatch.delenv("HEATHERD_GRID_TOKEN", raising=False)
+    if token is not None:
+        monkeypatch.setenv("HEATHERD_GRID_TOKEN", token)
+    config = parse_config({**tomllib.loads(EXAMPLE), "grid": {"listen": "127.0.0.1:8095"}})
+    with pytest.raises(ConfigurationError, match="secret of 16 characters"):
+        connect(config, lambda: AT)
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("127.0.0.1:8095", ("127.0.0.1", 8095)),
+        ("192.168.1.5:9000", ("192.168.1.5", 9000)),
+        ("[::1]:8095", ("::1", 8095)),
+        ("[fd00::5]:8095", ("fd00::5", 8095)),
+    ],
+)
+def test_addresses_at_home_can_be_listened_on(text, address):
+    config = parse_config({**tomllib.loads(EXAMPLE), "grid": {"listen": text}})
+    assert config.grid.listens_at == address
+
+
+def test_a_shared_limit_is_recorded_with_what_the_others_were_taken_to_draw():
+    shared = replace(limit(900.0), total_w=4200.0, others_w=3300.0, remark="stated")
+    assert limit_in(limit_out(shared)) == shared
+    assert limit_in(limit_out(limit(900.0))) == limit(900.0)
 
 
 def test_without_the_section_nobody_limits():

@@ -1,7 +1,7 @@
 """The grid operator limits the pump: by number, by silence, by an announced window, by contact."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import pytest
@@ -15,6 +15,7 @@ from controller.limit_log import episodes, planned_kwh
 from controller.planner import PLAN
 from controller.recorder import Records
 from controller.replay import replay
+from drivers.api import Sample, Signal
 from drivers.grid.limit import GridState
 from hil.control_box import ControlBox
 
@@ -49,7 +50,10 @@ class Limited:
         return {record.snapshot.grid.state for record in self.between(first_h, last_h)}
 
 
-def limited(directory, script, *, grid, days=0.115, **changes):
+def limited(
+    directory, script, *, grid, days=0.115, lives=(), outside=lambda _, out: out, **changes
+):
+    """One run of the service, ended and begun again at each instant of `lives`."""
     chosen = spec(days=days, **changes)
     archive = archive_of(chosen)
     config = config_of(chosen, archive, directory).model_copy(
@@ -59,7 +63,8 @@ def limited(directory, script, *, grid, days=0.115, **changes):
     async def everything():
         world = LimitedWorld(chosen, archive, script)
         world.box = ControlBox(TOPIC)
-        await live(world, config, until=chosen.end_at)
+        for until in (*lives, chosen.end_at):
+            await live(world, config, until=until, outside=lambda out: outside(world, out))
         return world
 
     return Limited(Story(asyncio.run(everything()), config, records_in(config)))
@@ -152,3 +157,71 @@ def test_a_pump_without_power_limit_is_brought_under_it_by_less_heat(tmp_path):
     assert dimmed.over_s == 0.0
     held = [r.memory.grid for r in story.story.records if r.memory.grid is not None]
     assert held[-1].step is Held.LOWERED
+
+
+def test_a_limit_and_a_notice_are_kept_over_a_restart_of_the_service(tmp_path):
+    script = {
+        at_hour(0.05): lambda world: world.box.lift(),
+        at_hour(0.4): lambda world: world.box.limit(LIMIT_W, 1800.0),
+        at_hour(0.45): lambda world: world.box.announce(at_hour(3), at_hour(3.5), WINDOW_W),
+    }
+    story = limited(
+        tmp_path, script, days=0.045, lives=[at_hour(0.55)],
+        grid={"topic": TOPIC, "failsafe_w": 2000.0},
+    )  # fmt: skip
+    first, again = story.between(0.5, 0.55)[-1], story.between(0.55, 0.6)[0]
+    assert not again.continues  # it was another process
+    for record in (first, again):
+        assert (record.snapshot.grid.limit_w, record.snapshot.grid.state) == (LIMIT_W, "limited")
+    assert again.snapshot.grid.until == first.snapshot.grid.until
+    assert again.snapshot.grid.ahead == first.snapshot.grid.ahead
+    dimmed = next(e for e in log_of(story) if e.state is GridState.LIMITED)
+    assert dimmed.highest_w <= LIMIT_W
+    assert abs(dimmed.released_at - at_hour(0.9)) <= timedelta(minutes=2)
+    assert story.states(0.95, 1.05) == {GridState.UNLIMITED}
+
+
+class HouseMeter:
+    """At the grid connection: the pump with a household that cooks, then is silent."""
+
+    name = "house meter"
+    cooks = (at_hour(0.6), at_hour(0.7))
+    silent_from = at_hour(0.8)
+
+    def __init__(self, world, pump):
+        self._world, self._pump = world, pump
+
+    async def read(self):
+        at = self._world.house.at
+        if at >= self.silent_from:
+            return {}
+        power = (await self._pump.read())[Signal.POWER_W]
+        cooking = self.cooks[0] <= at < self.cooks[1]
+        return {Signal.GRID_POWER_W: Sample(power.value + (3000.0 if cooking else 500.0), at)}
+
+    async def close(self):
+        pass
+
+
+def test_a_limit_of_the_house_leaves_the_pump_what_the_measured_household_does_not_draw(tmp_path):
+    script = {
+        at_hour(0.05): lambda world: world.box.lift(),
+        at_hour(0.4): lambda world: world.box.limit(4000.0, 3600.0),
+    }
+    story = limited(
+        tmp_path, script, days=0.045,
+        grid={"topic": TOPIC, "failsafe_w": 9000.0, "others_w": 2500.0, "measure_others": True},
+        outside=lambda world, out: replace(
+            out, devices=[*out.devices, HouseMeter(world, out.pump)]
+        ),
+    )  # fmt: skip
+    dimmed = [r for r in story.between(0.42, 1.05) if r.snapshot.grid.state is GridState.LIMITED]
+    shares = [(r.snapshot.grid.others_w, r.snapshot.grid.limit_w) for r in dimmed]
+    assert list(dict.fromkeys(shares)) == [(500.0, 3500.0), (3000.0, 1000.0), (2500.0, 1500.0)]
+    told = [r.at for r in dimmed if "not measured: stated as 2500 W" in r.snapshot.grid.remark]
+    assert HouseMeter.silent_from <= told[0] <= HouseMeter.silent_from + timedelta(minutes=7)
+    (episode,) = [e for e in log_of(story) if e.state is GridState.LIMITED]
+    assert (episode.total_w, episode.limit_w) == (4000.0, 1000.0)
+    assert episode.stated_s >= 600.0
+    cooking = story.power_w(0.64, 0.7)
+    assert max(cooking) <= 1000.0 < max(story.power_w(0.42, 0.6))
