@@ -117,11 +117,19 @@ def _heat_from_power_w(net_w: float, outdoor_c: float, flow_c: float, model: Hou
     return full_load_w * float(part_load_gain(source_c, flow_c, load_frac))
 
 
-def first_belief(snapshot: Snapshot, model: HouseModel, restored: Belief | None) -> Belief:
+def first_belief(
+    snapshot: Snapshot,
+    model: HouseModel,
+    restored: Belief | None,
+    *,
+    another_house: bool = False,
+) -> Belief:
     """After a start: a house near steady state at the measured room temperature.
 
     What changes slowly (lasting unexplained heat, balance, emitters) is taken over from an earlier
-    run; the temperatures too if they are recent.
+    run; the temperatures too if they are recent. `another_house`: that run had another model of it.
+    Its lasting heat made up for that model's errors and its mass was as warm as that model made it;
+    both begin anew.
     """
     outdoor_c = snapshot.value(Signal.OUTDOOR_C)
     estimate = estimator.initial(
@@ -134,7 +142,7 @@ def first_belief(snapshot: Snapshot, model: HouseModel, restored: Belief | None)
         return Belief(
             estimate, 0.0, 1.0, design_water_w_per_k(model.emitter), FIRST_SHARE_FRAC, 0.0
         )
-    if len(restored.estimate.state_c) != len(estimate.state_c):  # the house model is another one
+    if another_house or len(restored.estimate.state_c) != len(estimate.state_c):
         return replace(restored, estimate=estimate, room=RoomSensor())
     kept = estimator.resumed(estimate, restored.estimate)
     if (snapshot.at - restored.estimate.at).total_seconds() < RECENT_S:

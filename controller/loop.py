@@ -128,9 +128,10 @@ class Loop:
 
         memory = p.stages.remember(self._used if before is None else before.memory, snapshot)
         ghi_w_per_m2, outdoor_c = p.forecasts.ghi_at(at), p.forecasts.outdoor_at(at)
+        learned_hash = self._learned_hash(at)
         belief = p.stages.estimate(
             snapshot,
-            previous=None if before is None else previous_of(before),
+            previous=None if before is None else previous_of(before, learned_hash),
             restored=None if before else p.store.belief(),
             memory=memory,
             target=wish,
@@ -180,7 +181,7 @@ class Loop:
             plan_time_ms=None if news is None else round(news.took_ms, 1),
             not_solved=news is not None and isinstance(news.result, NotSolved),
             config_hash=p.config_hash,
-            learned_hash=self._learned_hash(at),
+            learned_hash=learned_hash,
             tank=tank,
         )
         p.recorder.append(record)

@@ -18,7 +18,6 @@ from controller.snapshot import Snapshot
 from controller.step import Machine, decide, limits
 from controller.wishes import Target
 from drivers.api import Capability
-from mpc.building import capacities_kwh_per_k
 from mpc.plan import Plan
 
 
@@ -29,11 +28,13 @@ class Previous:
     snapshot: Snapshot
     belief: Belief
     planned_heat_w: float | None
+    another_house: bool  # its belief is about a house model that is no longer in force
 
 
-def previous_of(record: StepRecord) -> Previous:
-    """The part of a record that the next cycle builds on."""
-    return Previous(record.snapshot, record.belief, record.wanted.heat_w)
+def previous_of(record: StepRecord, learned_hash: str | None) -> Previous:
+    """The part of a record that the next cycle, with this learned building, builds on."""
+    changed = record.learned_hash != learned_hash
+    return Previous(record.snapshot, record.belief, record.wanted.heat_w, changed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +54,11 @@ class Stages:
         learned = None if lesson is None else lesson.building
         return replace(self, model=house_model(self.config, learned), lesson=lesson)
 
-    @property
-    def states(self) -> int:
-        """Number of temperatures of the house model."""
-        return len(capacities_kwh_per_k(self.model.building))
+    def _learned_since(self, restored: Belief | None) -> bool:
+        """Whether the lesson in force is newer than a belief from before a restart."""
+        if self.lesson is None or restored is None:
+            return False
+        return restored.estimate.at < self.lesson.learned_at
 
     def remember(self, memory: Memory, snapshot: Snapshot) -> Memory:
         """What the guard remembers after this look."""
@@ -79,9 +81,11 @@ class Stages:
     ) -> Belief:
         """What is believed of the house now."""
         if previous is None:
-            return first_belief(snapshot, self.model, restored)
-        if len(previous.belief.estimate.state_c) != self.states:
-            return first_belief(snapshot, self.model, previous.belief)  # another house was learned
+            return first_belief(
+                snapshot, self.model, restored, another_house=self._learned_since(restored)
+            )
+        if previous.another_house:
+            return first_belief(snapshot, self.model, previous.belief, another_house=True)
         return believe(
             previous.belief,
             before=previous.snapshot,

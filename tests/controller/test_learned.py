@@ -150,6 +150,13 @@ def without_floor(building: Building) -> Building:
     return replace(building, floor_kwh_per_k=None, floor_air_w_per_k=0.0)
 
 
+def with_lasting_heat(record: StepRecord | None, heat_w: float) -> StepRecord:
+    """The record with so much heat in its belief that its model does not explain."""
+    assert record is not None
+    estimate = replace(record.belief.estimate, disturbance_w=heat_w)
+    return replace(record, belief=replace(record.belief, estimate=estimate))
+
+
 async def test_a_lesson_is_taken_up_within_a_quarter_of_an_hour(
     make_house: Callable[..., Any],
 ) -> None:
@@ -162,6 +169,40 @@ async def test_a_lesson_is_taken_up_within_a_quarter_of_an_hour(
     assert then[0].learned_hash is None  # never in the middle of a quarter of an hour
     assert then[-1].learned_hash is not None
     assert house.loop()._p.stages.lesson is not None  # and at the next start
+
+
+@pytest.mark.parametrize("smaller", [False, True], ids=["same-states", "fewer-states"])
+async def test_what_the_old_model_could_not_explain_is_not_carried_into_the_new_one(
+    make_house: Callable[..., Any], *, smaller: bool
+) -> None:
+    house = make_house(mode="observe")
+    loop = house.loop()
+    await cycles(loop, house.clock, 2)
+    loop._before = with_lasting_heat(loop._before, 800.0)
+    new = lesson(house.config, 1, loss_frac=1.3)
+    if smaller:
+        new = replace(new, building=without_floor(new.building))
+    house.store.save_value(KEY, LESSONS, Lessons().with_new(new))
+    seen = await cycles(loop, house.clock, 17)
+    first = next(i for i, r in enumerate(seen) if r.learned_hash is not None)
+    assert seen[first - 1].belief.estimate.disturbance_w > 700.0
+    assert seen[first].belief.estimate.disturbance_w == 0.0
+    assert seen[first].belief.emitter_gain_frac == seen[first - 1].belief.emitter_gain_frac
+
+
+@pytest.mark.parametrize("learned_before", [False, True])
+async def test_after_a_restart_only_a_belief_older_than_the_lesson_begins_anew(
+    make_house: Callable[..., Any], *, learned_before: bool
+) -> None:
+    house = make_house(mode="observe")
+    (record,) = await cycles(house.loop(), house.clock, 1)
+    belief = with_lasting_heat(record, 800.0).belief
+    house.store.save_belief(belief)
+    aside = timedelta(hours=-1 if learned_before else 1)
+    new = replace(lesson(house.config, 1), learned_at=belief.estimate.at + aside)
+    house.store.save_value(KEY, LESSONS, Lessons().with_new(new))
+    (again,) = await cycles(house.loop(), house.clock, 1)
+    assert again.belief.estimate.disturbance_w == (800.0 if learned_before else 0.0)
 
 
 async def test_a_rollback_is_taken_up_too(make_house: Callable[..., Any]) -> None:
