@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import random
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import closing
 from dataclasses import replace
@@ -16,7 +17,10 @@ from controller.clock import Clock
 from controller.config import HouseConfig
 from controller.connect import Outside, connect
 from controller.export import Exporter, InfluxSink
+from controller.fast import Duty
+from controller.fast_frequency import FrequencyDuty
 from controller.forecasts import Forecasts
+from controller.frequency_files import FrequencyFiles
 from controller.learned import KEY as LEARNED
 from controller.learned import LESSONS, Lessons
 from controller.liveness import Supervisor
@@ -128,8 +132,25 @@ def assemble(
             config_hash=config_hash,
             advanced=(supervisor or Supervisor(None, control.cycle_s)).advanced,
             clock_is_right=clock_is_right,
+            duties=_duties(config, outside),
         )
     )
+
+
+def _duties(config: HouseConfig, outside: Outside) -> list[Duty]:
+    """What cannot wait for the next cycle."""
+    section, sources = config.frequency, outside.seconds
+    if section is None or sources is None:
+        return []
+    files = FrequencyFiles(
+        config.storage.directory / "frequency", section.product,
+        resource=section.resource or config.house.name, area=section.area,
+        keep_days=section.log_days,
+    )  # fmt: skip
+    draw_frac = random.Random(config.house.name).random  # each house returns at its own moments
+    return [
+        FrequencyDuty(section, sources, files, cycle_s=config.control.cycle_s, draw_frac=draw_frac)
+    ]
 
 
 def _stale_s(config: HouseConfig) -> Mapping[Signal, float]:
@@ -232,7 +253,7 @@ async def hand_back_without_service(
     config: HouseConfig, clock: Clock, *, stay_released: bool
 ) -> bool:
     """Restore what a dead service left on the pump; True when nothing of ours is left there."""
-    outside = connect(config.model_copy(update={"grid": None}), clock.now)
+    outside = connect(config.model_copy(update={"grid": None, "frequency": None}), clock.now)
     store = Store(config.storage.directory / "state.db")
     background = [asyncio.ensure_future(job()) for job in outside.background]
     try:

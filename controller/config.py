@@ -13,6 +13,7 @@ from pydantic_core import ErrorDetails
 from controller.config_comfort import Comfort
 from controller.config_devices import Device, HeatPump, Mqtt
 from controller.config_export import ExportSection
+from controller.config_frequency import FrequencySection
 from controller.config_grid import GridSection
 from controller.config_hot_water import HotWaterSection
 from controller.config_house import House
@@ -101,6 +102,7 @@ class HouseConfig(_Section):
     )
     mqtt: Mqtt | None = Field(None)
     grid: GridSection | None = Field(None)
+    frequency: FrequencySection | None = Field(None)
     room: Room | None = Field(None)
     comfort: Comfort = Field(default_factory=Comfort)
     hot_water: HotWaterSection = Field(default_factory=HotWaterSection)
@@ -122,6 +124,8 @@ class HouseConfig(_Section):
             raise ValueError("[grid] with a topic needs [mqtt]: name the broker")
         if grid is not None and grid.measure_others and not (self.meter and self.grid_meter):
             raise ValueError("grid.measure_others needs [meter] and [grid_meter]")
+        if self.frequency is not None and self.frequency.topic and self.mqtt is None:
+            raise ValueError("[frequency] with a topic needs [mqtt]: name the broker")
         for origin in () if self.prices is None else self.prices.origins:
             if origin.kind == "mqtt" and self.mqtt is None:
                 raise ValueError("[prices] from a topic need [mqtt]: name the broker")

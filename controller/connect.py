@@ -9,9 +9,11 @@ from urllib.parse import quote
 from controller.config import HouseConfig
 from controller.config_devices import Device as DeviceConfig
 from controller.config_room import Room
+from controller.connect_frequency import seconds_sources
 from controller.connect_grid import grid_source
 from controller.connect_prices import price_source
 from controller.connect_weather import weather_source
+from controller.fast_frequency import Seconds
 from controller.secrets import secret
 from drivers.api import Device, HeatPump, Now, PriceSource, Signal, WeatherSource
 from drivers.errors import ConfigurationError
@@ -21,7 +23,7 @@ from drivers.heat_pumps.mqtt_pump import MqttHeatPump
 from drivers.meters.grid_meter import GridMeter
 from drivers.meters.modbus_meter import ModbusMeter
 from drivers.meters.mqtt_meter import MqttMeter
-from drivers.profile import ModbusProfile, MqttProfile, load_profile
+from drivers.profile import AnyProfile, ModbusProfile, MqttProfile, load_profile
 from drivers.profile_modbus import SerialLine
 from drivers.rooms.home_assistant import HomeAssistantRoom
 from drivers.rooms.opentherm_gateway import gateway_topics
@@ -45,6 +47,7 @@ class Outside:
     background: Sequence[Callable[[], Awaitable[None]]]
     grid: GridSource | None = None  # where the grid operator's limit comes from
     receivers: Sequence[Callable[[], Awaitable[None]]] = ()  # what listens for others, in a service
+    seconds: Seconds | None = None  # what is read every second; None: no [frequency]
 
 
 class Links(Protocol):
@@ -126,6 +129,13 @@ def connect(
         stopwatch_s=stopwatch_s,
         beside=receivers.append,
     )
+    seconds = seconds_sources(
+        config,
+        pump.knobs,
+        mqtt=used.mqtt,
+        meter=lambda device, profile: _metered(device, profile, "every second", used, now=now),
+        now=now,
+    )
     return Outside(
         pump=pump,
         devices=devices,
@@ -134,6 +144,7 @@ def connect(
         background=used.background,
         grid=grid,
         receivers=receivers,
+        seconds=seconds,
     )
 
 
@@ -210,7 +221,12 @@ def _pump(config: HouseConfig, links: Links, now: Now) -> HeatPump:
 
 
 def _meter(device: DeviceConfig, name: str, links: Links, now: Now) -> Device:
-    profile = load_profile(device.profile)
+    return _metered(device, load_profile(device.profile), name, links, now=now)
+
+
+def _metered(
+    device: DeviceConfig, profile: AnyProfile, name: str, links: Links, *, now: Now
+) -> Device:
     if isinstance(profile, MqttProfile):
         return MqttMeter(name, profile, links.mqtt(), topic=device.topic, now=now)
     unit = profile.connection.unit if device.unit is None else device.unit

@@ -60,13 +60,22 @@ class LogName:
 
 def log_text(product: Product, rows: Iterable[LogRow]) -> str:
     """The whole file."""
+    return header_text(product) + rows_text(rows)
+
+
+def header_text(product: Product) -> str:
+    """Its first line."""
     suffix = SUFFIXES[product]
     header = (
         "DateTime", "InsAcPow", "GridFreq", f"ContMode_{suffix}", f"Cap_{suffix}", "CalcBaseline",
         "ContSetP", f"Activated_{suffix}",
     )  # fmt: skip
-    lines = [",".join(header), *(_line(row) for row in rows)]
-    return "".join(f"{line}\r\n" for line in lines)
+    return f"{','.join(header)}\r\n"
+
+
+def rows_text(rows: Iterable[LogRow]) -> str:
+    """The lines of these seconds."""
+    return "".join(f"{_line(row)}\r\n" for row in rows)
 
 
 def _line(row: LogRow) -> str:

@@ -8,6 +8,7 @@ from controller.config import HouseConfig
 from controller.estimate import Belief, emitter_now
 from controller.experience import Experience
 from controller.forecasts import Known
+from controller.frequency_reserve import reserve_of
 from controller.grid_plan import power_limits_w
 from controller.guard import Memory
 from controller.hot_water import TankLimits, hot_water_request
@@ -15,6 +16,7 @@ from controller.hot_water_steering import reach_c
 from controller.hot_water_tank import APPROACH_K
 from controller.margin import Margin
 from controller.model import HouseModel
+from controller.pump_power import power_range
 from controller.site import site_of
 from controller.snapshot import Snapshot
 from controller.starts import Starts, local_midnight, start_price
@@ -24,7 +26,7 @@ from drivers.api import Knob, OperatingState, PriceSeries, Signal, WeatherSeries
 from mpc.forecast_bias import ForecastBias
 from mpc.heat_pump import capacity_w, source_for
 from mpc.horizon import Horizon, PriceForecast, WeatherForecast, build_horizon, on_steps
-from mpc.plan import Comfort, Compressor, HeatLimits, PlanRequest, Search
+from mpc.plan import Comfort, Compressor, HeatLimits, PlanRequest, Reserve, Search
 from mpc.storage import HotWater
 
 PERSISTENCE_FALLBACK_C = 2.0
@@ -86,6 +88,7 @@ def plan_request(
         site=site,
         compressor=_compressor(snapshot, memory, (config, model, experience.starts)),
         heater=model.heater,
+        reserve=_reserve(horizon, snapshot, belief, (config, model)),
         search=_search(config, whole=whole),
     )
 
@@ -133,6 +136,19 @@ def _compressor(
         hot_water=snapshot.operating_state is OperatingState.DHW,
         since_s=(snapshot.at - memory.since).total_seconds() if memory.since else 0.0,
     )
+
+
+def _reserve(
+    horizon: Horizon, snapshot: Snapshot, belief: Belief, of: tuple[HouseConfig, HouseModel]
+) -> Reserve | None:
+    """The headroom for the grid's frequency, where it is promised."""
+    config, model = of
+    if config.frequency is None:
+        return None
+    known = belief.lowest_frac
+    lowest_frac = config.heat_pump.modulation_min_frac if known is None else known
+    power = power_range(snapshot, model, lowest_frac)
+    return reserve_of(config.frequency, power, len(horizon.outdoor_c))
 
 
 def _search(config: HouseConfig, *, whole: bool) -> Search:

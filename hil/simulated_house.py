@@ -112,6 +112,7 @@ class SimulatedHouse:
         )
         self._sky = self._settle(room_setpoint_c)
         self._tapped_l_per_min = 0.0
+        self.grid_hz = GRID_HZ
         self._power_w = truth.machine.standby_w
         self._heat_w = 0.0
         self._electricity_j = 0.0
@@ -395,5 +396,5 @@ class SimulatedHouse:
         return {
             Signal.METER_POWER_W: self._power_w * factor,
             Signal.METER_ENERGY_KWH: self._electricity_j / J_PER_KWH * factor,
-            Signal.FREQUENCY_HZ: GRID_HZ,
+            Signal.FREQUENCY_HZ: self.grid_hz,
         }
