@@ -36,7 +36,7 @@ def remember(memory: Memory, snapshot: Snapshot, resting: Settings | None = None
     seen = replace(
         memory,
         blocked_s=_blocked_s(memory, step_s),
-        passed_s=max(step_s, 0.0),
+        passed_s=step_s if watched else 0.0,
         starts=_of_a_day(memory.starts, at),
         own_starts=_of_a_day(memory.own_starts, at),
         sg_state=sg_state,

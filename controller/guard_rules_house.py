@@ -10,15 +10,14 @@ OVERSHOOT_K = 5.0
 
 def not_too_warm(draft: Draft, situation: Situation) -> Draft:
     """A room at its limit gets no heat."""
-    room_c = situation.snapshot.value(Signal.ROOM_C)
     limits = situation.limits
-    if room_c is None or room_c < limits.room_max_c or draft.run is False:
+    if not situation.too_warm or draft.run is False:
         return draft
     rested = with_heat(draft, limits, limits.rest_value)
     if draft.run is None and rested == draft.settings:
         return draft
     return draft.because(
-        f"room {room_c:.1f} °C is at its limit of {limits.room_max_c:.1f} °C",
+        f"room {situation.room_c:.1f} °C is at its limit of {limits.room_max_c:.1f} °C",
         settings=rested,
         run=False,
         forced=for_safety(limits),
@@ -55,10 +54,8 @@ def frost_comes_first(draft: Draft, situation: Situation) -> Draft:
     if not situation.at_frost_floor or limits.frost_value is None:
         return draft
     return draft.because(
-        f"room {situation.snapshot.value(Signal.ROOM_C):.1f} °C is at the frost floor of "
-        f"{limits.frost_c:.1f} °C",
+        f"room {situation.room_c:.1f} °C is at the frost floor of {limits.frost_c:.1f} °C",
         settings=with_heat(draft, limits, limits.frost_value),
-        run=True,
         forced=for_safety(limits),
     )
 
@@ -69,10 +66,12 @@ def legionella_dies(draft: Draft, situation: Situation) -> Draft:
     tank_c, heating = snapshot.value(Signal.DHW_C), snapshot.operating_state
     if heating is not OperatingState.DHW or tank_c is None or tank_c < limits.sanitised_from_c:
         return draft
-    kept = dict(draft.settings)
-    knob = limits.knob
-    throttled = knob is not None and knob.capability not in DIRECT
-    if knob is not None and throttled and kept.get(knob.capability) == limits.rest_value:
+    kept, knob = dict(draft.settings), limits.knob
+    if (
+        knob is not None
+        and knob.capability not in DIRECT
+        and kept.get(knob.capability) == limits.rest_value
+    ):
         kept = dict(with_heat(draft, limits, limits.run_value))
     before_c = situation.before(Capability.DHW_SETPOINT)
     if before_c is not None and Capability.DHW_SETPOINT in kept:

@@ -5,7 +5,7 @@ from datetime import timedelta
 from controller.actuation import BLOCK_STATE, DIRECT, FORCED_STATE, NORMAL_STATE, RAISED_STATE
 from controller.guard_memory import BLOCK_SPAN_S
 from controller.guard_types import Draft, Situation, with_heat
-from drivers.api import Capability, OperatingState, Signal
+from drivers.api import Capability, OperatingState
 
 HOUR = timedelta(hours=1)
 
@@ -22,19 +22,16 @@ def starts_are_counted(draft: Draft, situation: Situation) -> Draft:
     of_the_hour = sum(at - start < HOUR for start in memory.starts)
     began_at = limits.day_began_at
     of_the_day = 0 if began_at is None else sum(start >= began_at for start in memory.starts)
-    room_c = situation.snapshot.value(Signal.ROOM_C)
-    cold = room_c is not None and room_c < limits.room_min_c
     if limits.starts_per_hour is not None and of_the_hour >= limits.starts_per_hour:
         count, span = of_the_hour, "in the last hour"
-    elif limits.starts_per_day is not None and of_the_day >= limits.starts_per_day and not cold:
-        count, span = of_the_day, "today"
-    else:
+    elif situation.too_cold or limits.starts_per_day is None or of_the_day < limits.starts_per_day:
         return draft
+    else:
+        count, span = of_the_day, "today"
     return draft.because(
         f"the compressor has been started {count} times {span}",
         settings=with_heat(draft, limits, limits.rest_value),
         run=False,
-        forced={},
     )
 
 
@@ -51,7 +48,6 @@ def minimum_times(draft: Draft, situation: Situation) -> Draft:
         f"the compressor has {'run' if on else 'rested'} {in_state_s / 60:.0f} of "
         f"{least_s / 60:.0f} min",
         settings=with_heat(draft, limits, limits.run_value if on else limits.rest_value),
-        run=on,
         forced={},
     )
 
@@ -61,26 +57,29 @@ def water_warms_slowly(draft: Draft, situation: Situation) -> Draft:
     memory, limits, knob = situation.memory, situation.limits, situation.limits.knob
     if knob is None or knob.capability not in DIRECT or knob.capability not in draft.settings:
         return draft
-    before_c, asked_c = situation.before(knob.capability), draft.settings[knob.capability]
-    if before_c is None or before_c == limits.rest_value:
+    before_c, pace = situation.before(knob.capability), limits.rise_k_per_min
+    if before_c is None or before_c == limits.rest_value or pace is None:
         return draft
-    most_c = before_c + limits.rise_k_per_min * memory.passed_s / 60.0
-    if memory.passed_s <= 0.0 or asked_c <= most_c:
+    most_c = before_c + pace * memory.passed_s / 60.0
+    if draft.settings[knob.capability] <= most_c:
         return draft
     return draft.because(
-        f"{knob.capability} rises by at most {limits.rise_k_per_min:g} K a minute",
+        f"{knob.capability} rises by at most {pace:g} K a minute",
         settings={**draft.settings, knob.capability: most_c},
     )
 
 
 def defrost_freezes(draft: Draft, situation: Situation) -> Draft:
-    """Flow temperature means nothing while the pump defrosts: keep what was asked before."""
+    """Flow temperature means nothing while the pump defrosts: keep what was asked before. Not in a
+    room that is too warm or too cold: a signal that is stuck carries no house away."""
     if situation.snapshot.operating_state is not OperatingState.DEFROST:
+        return draft
+    if situation.too_warm or situation.too_cold:
         return draft
     before = situation.memory.settings
     if before is None or before == draft.settings:
         return draft
-    return draft.because("the pump is defrosting", settings=before, forced={})
+    return draft.because("the pump is defrosting", settings=before)
 
 
 def block_has_an_end(draft: Draft, situation: Situation) -> Draft:

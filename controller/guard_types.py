@@ -95,11 +95,11 @@ class Limits:
     tank_max_c: float = math.inf  # its highest set-point
     power_knob: Knob | None = None  # the one that takes the grid operator's limit
     return_max_c: float = math.inf
-    room_min_c: float = -math.inf  # colder than this the starts of a day are no longer counted
+    room_min_c: float = -math.inf  # colder than this, heat comes before a day's starts
     starts_per_hour: int | None = None
     starts_per_day: int | None = None
     day_began_at: datetime | None = None  # local midnight
-    rise_k_per_min: float = math.inf
+    rise_k_per_min: float | None = None  # of a running pump's set-point; None: at any pace
     sg_hold_s: float = 0.0
     heater_only_for_frost: bool = False
     sanitised_from_c: float = 55.0  # a tank this hot that is being heated is not interrupted
@@ -110,7 +110,7 @@ class Draft:
     """Settings on their way through the rules."""
 
     settings: Settings
-    run: bool | None
+    run: bool | None  # up to the run and off times, which are the last to ask
     reasons: tuple[str, ...] = ()
     refused: bool = False
     forced: Mapping[Capability, Purpose] = field(default_factory=dict)
@@ -136,10 +136,24 @@ class Situation:
         return (self.snapshot.at - self.memory.since).total_seconds()
 
     @property
+    def room_c(self) -> float | None:
+        """The room's temperature, where it is known."""
+        return self.snapshot.value(Signal.ROOM_C)
+
+    @property
+    def too_warm(self) -> bool:
+        """Whether the room is at its limit; not when its temperature is unknown."""
+        return self.room_c is not None and self.room_c >= self.limits.room_max_c
+
+    @property
+    def too_cold(self) -> bool:
+        """Whether the room is so cold that heat comes before sparing the pump."""
+        return self.room_c is not None and self.room_c < self.limits.room_min_c
+
+    @property
     def at_frost_floor(self) -> bool:
         """Whether the room is so cold that everything else yields."""
-        room_c = self.snapshot.value(Signal.ROOM_C)
-        return room_c is not None and room_c <= self.limits.frost_c
+        return self.room_c is not None and self.room_c <= self.limits.frost_c
 
     def before(self, capability: Capability) -> float | None:
         """What was let through for this knob in the cycle before."""

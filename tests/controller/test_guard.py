@@ -295,3 +295,37 @@ def test_relays_need_no_flow_temperature_and_a_silent_pump_is_asked_nothing() ->
 def test_power_tells_the_compressor_where_frequency_is_missing() -> None:
     assert remember(Memory(), snapshot({Signal.POWER_W: 100.0})).compressor_on is False
     assert remember(Memory(), snapshot({Signal.POWER_W: 900.0})).compressor_on is True
+
+
+@pytest.mark.parametrize(
+    ("wanted", "limits"),
+    [
+        (heat(50.0), LIMITS),
+        (heat(15.0), LIMITS),
+        (heat(4000.0, POWER), LIMITS),
+        (heat(-3.0, OFFSET), replace(LIMITS, knob=OFFSET_KNOB)),
+    ],
+)
+def test_what_stands_at_a_bound_keeps_it(wanted: Wanted, limits: Limits) -> None:
+    assert verdict_on(wanted, limits=limits) == Allowed(wanted.settings)
+
+
+def test_a_value_brought_to_its_bound_leaves_the_others_as_they_were() -> None:
+    wide = replace(LIMITS, knob=None)
+    both = replace(heat(58.0), settings={FLOW: 58.0, POWER: 5000.0, OFFSET: 2.0})
+    verdict = verdict_on(both, limits=wide)
+    assert isinstance(verdict, Altered)
+    assert verdict.settings == {FLOW: 50.0, POWER: 4000.0, OFFSET: 2.0}
+    assert verdict.reasons[1] == "power limit 5000 W is above the bound of 4000 W"
+    shifted = verdict_on(
+        replace(both, settings={OFFSET: 9.0, POWER: 3000.0}),
+        limits=replace(LIMITS, knob=OFFSET_KNOB),
+    )
+    assert isinstance(shifted, Altered)
+    assert shifted.settings == {OFFSET: 5.0, POWER: 3000.0}
+    assert shifted.reasons == ("curve_offset 9 is outside -3 to 5",)
+
+
+def test_a_knob_with_a_single_value_left_is_used() -> None:
+    limits = replace(LIMITS, knob=replace(FLOW_KNOB, minimum=30.0), flow_max_c=30.0)
+    assert verdict_on(heat(30.0), limits=limits) == Allowed({FLOW: 30.0})

@@ -1,4 +1,5 @@
-"""The guard: no sequence of wishes, readings, clock steps and restarts makes its output illegal."""
+"""The guard: no sequence of wishes, readings, limits, clock steps, sleeps and restarts makes its
+output illegal."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -8,9 +9,24 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from controller.guard import MEMORY, Memory, Refused, Wanted, carried, judge, remember
-from controller.guard_types import Limits
+from controller.grid_hold import Held, held
+from controller.guard import (
+    MEMORY,
+    Altered,
+    Memory,
+    Purpose,
+    Refused,
+    Verdict,
+    Wanted,
+    carried,
+    judge,
+    remember,
+)
+from controller.guard_rules_grid import within_grid_limit
+from controller.guard_types import Limits, Situation
+from controller.snapshot import Snapshot
 from drivers.api import Capability, OperatingState, Signal
+from drivers.grid.limit import GridLimit, GridState
 
 SG, NAN = Capability.SG_READY, float("nan")
 BOUNDS = replace(LIMITS, starts_per_hour=2, rise_k_per_min=10.0, return_max_c=45.0)
@@ -31,6 +47,8 @@ READINGS = {
     Signal.ALARM: st.sampled_from([0.0, 0.0, 0.0, 7.0]),
     Signal.OPERATING_STATE: st.sampled_from([*map(float, OperatingState), 77.0]),
 }
+DRAWN_W = 3000.0
+"""By a compressor that runs; it follows no limit by itself."""
 
 
 class Anything(RuleBasedStateMachine):
@@ -51,6 +69,9 @@ class Anything(RuleBasedStateMachine):
         self.readings: dict[Signal, float] = {Signal.ROOM_C: 21.0, Signal.FLOW_C: 30.0}
         self.blocks: list[datetime] = []
         self.wrong: list[str] = []
+        self.limit_w: float | None = None
+        self.metered = True
+        self.over_cycles = 0
 
     @rule(signal=st.sampled_from(list(READINGS)), data=st.data())
     def a_reading_changes_or_goes(self, signal: Signal, data: st.DataObject) -> None:
@@ -63,9 +84,18 @@ class Anything(RuleBasedStateMachine):
     def all_is_well_again(self) -> None:
         self.readings = {Signal.ROOM_C: 21.0, Signal.FLOW_C: 30.0}
 
-    @rule(hours=st.sampled_from([-1, 1]))
-    def the_clock_is_set(self, hours: int) -> None:
-        self.clock_off += timedelta(hours=hours)
+    @rule(limit_w=st.none() | st.sampled_from([0.0, 1000.0, 9000.0]), metered=st.booleans())
+    def the_grid_operator_limits(self, limit_w: float | None, metered: bool) -> None:
+        self.limit_w, self.metered = limit_w, metered
+
+    @rule(step_s=st.sampled_from([-3600, -20, 20, 3600]))
+    def the_clock_is_set(self, step_s: int) -> None:
+        self.clock_off += timedelta(seconds=step_s)
+
+    @rule(minutes=st.integers(1, 180))
+    def the_computer_sleeps(self, minutes: int) -> None:
+        """The pump does what it was asked, then what it wants."""
+        self.true_at += timedelta(minutes=minutes)
 
     @rule(minutes=st.integers(0, 90))
     def the_service_is_restarted(self, minutes: int) -> None:
@@ -77,7 +107,7 @@ class Anything(RuleBasedStateMachine):
     @rule(
         run=st.booleans(),
         flow_c=st.floats(16.0, 90.0) | st.just(NAN),
-        minutes=st.integers(1, 40),
+        minutes=st.sampled_from([1, 2, 5, 20, 40]),
     )
     def a_flow_is_wished(self, run: bool, flow_c: float, minutes: int) -> None:
         value = flow_c if run else 15.0
@@ -89,16 +119,23 @@ class Anything(RuleBasedStateMachine):
         self._for(Wanted({SG: state}, None, None, "mpc", "any"), minutes)
 
     def _for(self, wanted: Wanted, minutes: int) -> None:
+        self.over_cycles = 0
         for _ in range(minutes):
             self.true_at += timedelta(minutes=1)
             self._cycle(wanted)
 
     def _cycle(self, wanted: Wanted) -> None:
         limits, before = self.limits, self.memory.settings
-        hz = {Signal.COMPRESSOR_HZ: 40.0 if self.on else 0.0}
-        seen = snapshot({**self.readings, **hz}, self.true_at + self.clock_off)
-        self.memory = remember(self.memory, seen, {FLOW: 15.0})
+        seen = self._seen()
+        grid = held(self.memory.grid, seen, limits.frost_c)
+        self.memory = replace(remember(self.memory, seen, {FLOW: 15.0}), grid=grid)
         verdict = judge(wanted, seen, self.memory, limits)
+        verdict = within_grid_limit(verdict, Situation(seen, self.memory, limits))
+        self._check_limit(verdict, seen)
+        if isinstance(verdict, Altered) and Purpose.DSO in verdict.forced.values():
+            self.memory = replace(self.memory, settings=verdict.settings)
+            self._obey(verdict.settings.get(FLOW, 0.0) > 15.0, ours=False)
+            return
         if isinstance(verdict, Refused):
             self.memory = replace(self.memory, settings=None)
             self._obey(False, ours=False)
@@ -112,6 +149,30 @@ class Anything(RuleBasedStateMachine):
             self._check_flow(value, room_c, None if before is None else before[FLOW])
         else:
             self._check_state(value, room_c)
+
+    def _seen(self) -> Snapshot:
+        """What is measured now, with the limit in force."""
+        values = {**self.readings, Signal.COMPRESSOR_HZ: 40.0 if self.on else 0.0}
+        if self.metered:
+            values[Signal.METER_POWER_W] = DRAWN_W if self.on else 0.0
+        grid = GridLimit(limit_w=self.limit_w, guaranteed_w=4200.0, state=GridState.LIMITED)
+        return replace(snapshot(values, self.true_at + self.clock_off), grid=grid)
+
+    def _check_limit(self, verdict: Verdict, seen: Snapshot) -> None:
+        """Above wishes, hold times and freezes; only a house about to freeze is heated blindly."""
+        hold, rest = self.memory.grid, self.limits.rest_value
+        if hold is None:
+            return
+        blind = not self.metered and not Situation(seen, self.memory, self.limits).at_frost_floor
+        asked = {} if isinstance(verdict, Refused) else verdict.settings
+        knob = self.limits.knob
+        assert knob is not None
+        if (blind or hold.step is Held.RESTED) and asked.get(knob.capability) != rest:
+            self.wrong.append(f"asks for {asked} beyond the limit")
+        over = self.metered and self.on and hold.allowed_w < DRAWN_W
+        self.over_cycles = self.over_cycles + 1 if over else 0
+        if self.over_cycles > 4:
+            self.wrong.append(f"draws too much for {self.over_cycles} min")
 
     def _check_flow(self, value: float, room_c: float, before: float | None) -> None:
         limits = self.limits

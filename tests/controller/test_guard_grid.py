@@ -190,3 +190,9 @@ def test_a_stored_knob_does_not_wait_for_its_pause_when_the_grid_operator_limits
     assert not due(Move(stored, -3.0, Purpose.PLANNER, soon), lease, gone=False)
     paced = replace(stored, write_class=WriteClass.VOLATILE)  # what the maker asks for stands
     assert not due(Move(paced, -3.0, Purpose.DSO, soon), lease, gone=False)
+
+
+def test_a_clock_set_back_does_not_let_the_pump_draw_too_much_for_longer():
+    set_back = [seen(minutes=minutes) for minutes in (0, -60, -59, -58)]
+    assert after(*set_back[:3]).step is Held.LOWERED
+    assert after(*set_back).step is Held.RESTED

@@ -145,7 +145,9 @@ def test_a_break_uses_up_a_block_whole_and_gives_back_half_an_hour_at_most() -> 
         (30.0, 300.0, 38.0),
         (37.0, 60.0, 38.0),
         (15.0, 60.0, 38.0),
-        (30.0, 0.0, 38.0),
+        (30.0, 0.0, 30.0),
+        (30.0, 1.0, 30.0 + 2.0 / 60.0),
+        (30.0, 240.0, 38.0),
         (45.0, 60.0, 38.0),
         (None, 60.0, 38.0),
     ],
@@ -255,3 +257,136 @@ def test_what_does_not_hold_back_hot_water_stays_during_it() -> None:
     assert settings_after(sg(3.0), Memory(), SG_LIMITS, **SANITISING) == {SG: 3.0}
     without = replace(LIMITS, knob=None)
     assert settings_after(heat(35.0), Memory(), without, **SANITISING) == {FLOW: 35.0}
+
+
+@pytest.mark.parametrize("minutes", [-1, 31])
+def test_a_set_clock_or_a_sleep_lets_no_set_point_jump(minutes: int) -> None:
+    limits = replace(LIMITS, rise_k_per_min=2.0)
+    memory = Memory(True, AT - 60 * MINUTE, {FLOW: 30.0}, seen_at=AT - minutes * MINUTE)
+    assert settings_after(heat(38.0), remember(memory, snapshot()), limits) == {FLOW: 30.0}
+    watched = remember(replace(memory, seen_at=AT - MINUTE), snapshot())
+    assert settings_after(heat(38.0), watched, limits) == {FLOW: 32.0}
+
+
+def test_water_that_warms_at_the_pace_is_as_it_was_wanted() -> None:
+    memory = Memory(True, AT - 60 * MINUTE, {FLOW: 30.0}, passed_s=60.0)
+    limits = replace(LIMITS, rise_k_per_min=2.0)
+    assert judge(heat(32.0), snapshot(), memory, limits) == Allowed({FLOW: 32.0})
+    told = judge(heat(33.0), snapshot(), memory, limits)
+    assert told == Altered({FLOW: 32.0}, ("flow_setpoint rises by at most 2 K a minute",))
+    unlimited = replace(limits, rise_k_per_min=None)
+    assert judge(heat(50.0), snapshot(), memory, unlimited) == Allowed({FLOW: 50.0})
+
+
+def test_a_rule_for_the_rooms_leaves_the_tank_as_it_was_asked() -> None:
+    tank = {TANK: 50.0}
+    limits = replace(LIMITS, rise_k_per_min=2.0, starts_per_hour=1)
+    rising = Memory(True, AT - 60 * MINUTE, {FLOW: 30.0}, passed_s=60.0)
+    both = replace(heat(38.0), settings={FLOW: 38.0, **tank})
+    assert settings_after(both, rising, limits) == {FLOW: 32.0, **tank}
+    started = replace(RESTED, starts=(AT - MINUTE,))
+    assert settings_after(both, started, limits) == {FLOW: 15.0, **tank}
+    blocked = Memory(settings={SG: 1.0}, blocked_s=3600.0)
+    assert settings_after(with_tank(1.0), blocked, SG_LIMITS) == {SG: 2.0, **tank}
+    held = Memory(sg_state=2.0, sg_since=AT)
+    assert settings_after(with_tank(3.0), held, SG_LIMITS) == {SG: 2.0, **tank}
+    assert settings_after(with_tank(4.0), Memory(), SG_LIMITS) == {SG: 3.0, **tank}
+
+
+def with_tank(state: float) -> Wanted:
+    return replace(sg(state), settings={SG: state, TANK: 50.0})
+
+
+@pytest.mark.parametrize(
+    ("blocking", "blocked_s", "given"),
+    [(True, 3599.0, 1.0), (True, 3600.0, 2.0), (False, 1799.0, 1.0), (False, 1800.0, 2.0)],
+)
+def test_a_block_ends_after_an_hour_and_begins_with_half_of_it_left(
+    blocking: bool, blocked_s: float, given: float
+) -> None:
+    memory = Memory(settings={SG: 1.0 if blocking else 2.0}, blocked_s=blocked_s)
+    limits = replace(SG_LIMITS, sg_hold_s=0.0)
+    assert settings_after(sg(1.0), memory, limits) == {SG: given}
+    assert settings_after(sg(3.0), memory, limits) == {SG: 3.0}
+
+
+def test_reasons_of_sg_ready_state_minutes() -> None:
+    blocked = Memory(settings={SG: 1.0}, blocked_s=3660.0)
+    assert judge(sg(1.0), snapshot(), blocked, SG_LIMITS) == Altered(
+        {SG: 2.0}, ("the pump has been blocked for 61 min",)
+    )
+    held = Memory(sg_state=2.0, sg_since=AT - 4 * MINUTE)
+    assert judge(sg(3.0), snapshot(), held, SG_LIMITS) == Altered(
+        {SG: 2.0}, ("SG Ready has held its state 4 of 10 min",)
+    )
+
+
+def test_a_held_state_in_a_warm_room_is_not_safety() -> None:
+    held = Memory(sg_state=2.0, sg_since=AT)
+    verdict = judge(sg(3.0), snapshot({**HEALTHY, Signal.ROOM_C: 27.0}), held, SG_LIMITS)
+    assert isinstance(verdict, Altered)
+    assert (verdict.settings, verdict.forced) == ({SG: 2.0}, {})
+
+
+def test_without_a_known_midnight_no_start_counts_for_the_day() -> None:
+    limits = replace(LIMITS, starts_per_day=1)
+    memory = replace(RESTED, starts=(AT - 2 * MINUTE,))
+    assert settings_after(heat(35.0), memory, limits) == {FLOW: 35.0}
+
+
+def test_a_refused_start_is_told_once_and_leaves_the_rest_alone() -> None:
+    limits = replace(LIMITS, starts_per_day=2, day_began_at=AT - 60 * MINUTE)
+    memory = Memory(False, AT - MINUTE, starts=(AT - 50 * MINUTE, AT - 60 * MINUTE))
+    assert judge(heat(35.0), snapshot(), memory, limits) == Altered(
+        {FLOW: 15.0}, ("the compressor has been started 2 times today",)
+    )
+
+
+def test_water_too_hot_does_not_cut_a_run_short() -> None:
+    """The compressor's own minimum: as little heat as it can run with, told with both reasons."""
+    hot, memory = snapshot({**HEATING, Signal.FLOW_C: 56.0}), Memory(True, AT - 4 * MINUTE)
+    assert judge(heat(35.0), hot, memory, LIMITS) == Altered(
+        {FLOW: 28.0}, ("flow 56.0 °C is above 55.0 °C", "the compressor has run 4 of 10 min")
+    )
+
+
+def test_a_warm_room_is_told_once_where_the_water_is_too_hot_as_well() -> None:
+    hot = snapshot({**HEATING, Signal.FLOW_C: 56.0, Signal.ROOM_C: 26.0})
+    verdict = judge(heat(35.0), hot, Memory(), LIMITS)
+    assert isinstance(verdict, Altered)
+    assert verdict.reasons == ("room 26.0 °C is at its limit of 26.0 °C",)
+
+
+@pytest.mark.parametrize(("before", "wished"), [(None, 45.0), (61.0, None), (40.0, 45.0)])
+def test_the_tanks_own_wish_stands_where_it_asks_for_no_less(
+    before: float | None, wished: float | None
+) -> None:
+    memory = Memory(settings=None if before is None else {TANK: before})
+    asked = {FLOW: 35.0} if wished is None else {FLOW: 35.0, TANK: wished}
+    wanted = replace(heat(35.0), settings=asked)
+    assert settings_after(wanted, memory, **SANITISING) == asked
+
+
+def test_a_throttle_above_its_rest_stays_while_the_tank_is_sanitised() -> None:
+    power = replace(LIMITS, knob=replace(FLOW_KNOB, capability=POWER, maximum=9e3), run_value=4e3)
+    power = replace(power, rest_value=500.0)
+    assert settings_after(heat(900.0, POWER), Memory(), power, **SANITISING) == {POWER: 900.0}
+
+
+@pytest.mark.parametrize("value", [-40.0, 60.0])
+def test_the_coldest_and_warmest_room_there_can_be_are_believed(value: float) -> None:
+    verdict = judge(rest(), snapshot({**HEALTHY, Signal.ROOM_C: value}), Memory(), LIMITS)
+    assert not isinstance(verdict, Refused)
+
+
+@pytest.mark.parametrize(
+    ("signal", "value"),
+    [
+        (Signal.ROOM_C, -40.5), (Signal.ROOM_C, 60.5),
+        (Signal.FLOW_C, -40.5), (Signal.FLOW_C, 110.5),
+        (Signal.RETURN_C, -40.5), (Signal.RETURN_C, 110.5),
+    ],
+)  # fmt: skip
+def test_beyond_what_can_be_nothing_is_asked(signal: Signal, value: float) -> None:
+    verdict = judge(heat(35.0), snapshot({**HEALTHY, signal: value}), Memory(), LIMITS)
+    assert verdict == Refused((f"{signal} {value:g} cannot be",))

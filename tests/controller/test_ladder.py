@@ -116,6 +116,64 @@ def test_a_plan_ends_every_stand_in_and_is_in_full_if_it_is_as_whole_as_was_aske
     assert (rungs.price_rule, rungs.heating_curve) == (None, None)
 
 
+@pytest.mark.parametrize(
+    ("rungs", "minutes", "left"),
+    [
+        (ALL, 60, Level.SHIFTED),
+        (replace(ALL, plan=None), 60, Level.PRICE_RULE),
+        (replace(ALL, plan=None, price_rule=None), 60, Level.HEATING_CURVE),
+        (Rungs(), 60, Level.HAND_BACK),
+    ],
+)
+def test_a_plan_leads_up_from_every_level_at_once(
+    ask: Ask, rungs: Rungs, minutes: float, left: Level
+) -> None:
+    assert level(rungs, minutes) is left
+    made_at = NOW + timedelta(minutes=minutes)
+    come = Solved(plan(made_at), None)  # type: ignore[arg-type]
+    whole = ask(priced=True)
+    whole = replace(whole, search=replace(whole.search, refine=False))
+    assert level(after(rungs, whole, come), minutes) is Level.REFINED
+
+
+@pytest.mark.parametrize(
+    ("priced", "rule"), [(True, Level.PRICE_RULE), (False, Level.HEATING_CURVE)]
+)
+def test_a_pump_that_was_handed_back_is_taken_up_by_the_best_rule_there_is(
+    ask: Ask, priced: bool, rule: Level
+) -> None:
+    assert level(Rungs()) is Level.HAND_BACK
+    assert level(after(Rungs(), ask(priced=priced), NO)) is rule
+
+
+def test_a_question_that_makes_no_sense_hands_back_until_the_next_that_does(ask: Ask) -> None:
+    asked = ask(priced=True)
+    odd = replace(asked, estimate=replace(asked.estimate, disturbance_w=float("nan")))
+    handed_back = after(after(Rungs(), asked, NO), odd, NO)
+    assert level(handed_back) is Level.HAND_BACK
+    assert level(after(handed_back, asked, NO)) is Level.PRICE_RULE
+
+
+@given(st.lists(st.floats(0.0, 72 * 60.0), min_size=2, max_size=8), st.booleans(), st.booleans())
+def test_while_no_answer_comes_the_level_never_rises(
+    minutes: list[float], in_full: bool, priced: bool
+) -> None:
+    rungs = replace(ALL, in_full=in_full, price_rule=ALL.price_rule if priced else None)
+    levels = [level(rungs, at) for at in sorted(minutes)]
+    assert levels == sorted(levels)
+
+
+def test_a_plan_in_every_second_answer_keeps_us_on_plans(ask: Ask) -> None:
+    asked, rungs, levels = ask(priced=True), Rungs(), []
+    whole = replace(asked, search=replace(asked.search, refine=False))
+    for number in range(12):
+        made_at = NOW + number * QUARTER
+        come = NO if number % 2 else Solved(plan(made_at), None)  # type: ignore[arg-type]
+        rungs = after(rungs, whole, come)
+        levels += [level(rungs, 15.0 * number + minute) for minute in range(15)]
+    assert set(levels) == {Level.REFINED}
+
+
 @given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=2, max_size=40))
 def test_the_level_rises_between_stand_ins_only_after_two_answers_alike(
     answers: list[tuple[bool, bool]],
