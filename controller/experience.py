@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 
 from pydantic import TypeAdapter
 
+from controller.absence import Absence
 from controller.config import HouseConfig
 from controller.hot_water_tank import TankBelief, believe_tank, first_tank
 from controller.margin import Margin
@@ -27,10 +28,11 @@ class Experience:
     pump: PumpFigures = field(default_factory=PumpFigures)
     starts: Starts = field(default_factory=Starts)
     outdoor: ForecastBias = field(default_factory=ForecastBias)
+    absence: Absence = field(default_factory=Absence)
 
     def promised(self, plan: Plan) -> "Experience":
         """A new plan says what the room will be."""
-        return replace(self, margin=self.margin.promised(plan))
+        return replace(self, margin=self.margin.promised(plan), absence=self.absence.promised(plan))
 
     def seen(
         self,
@@ -53,6 +55,7 @@ class Experience:
             pump=self.pump.seen(snapshot, model, running_s=running_s, span_s=span_s),
             starts=self.starts.seen(snapshot.at, snapshot.compressor_on, config.zone),
             outdoor=self._outdoor(snapshot, outdoor_forecast_c, span_s),
+            absence=self.absence.seen(snapshot.at, snapshot.operating_state, span_s, config.zone),
         )
 
     def _outdoor(self, snapshot: Snapshot, forecast_c: float | None, span_s: float) -> ForecastBias:

@@ -69,6 +69,7 @@ def plan_request(
         horizon.starts_at, horizon.step_s, len(horizon.outdoor_c),
         pump_w=pump.power_max_w, grid=snapshot.grid,
     )  # fmt: skip
+    hot_water = _hot_water(horizon, at, experience, (config, model, tank_knob))
     return PlanRequest(
         made_at=at,
         horizon=horizon,
@@ -84,7 +85,12 @@ def plan_request(
         building=model.building,
         emitter=emitter_now(belief, model),
         heat_pump=experience.pump.applied(model.heat_pump),
-        hot_water=_hot_water(horizon, at, experience, (config, model, tank_knob)),
+        hot_water=hot_water,
+        missed_w=()
+        if hot_water is not None
+        else experience.absence.missed_w(
+            horizon.starts_at, step_s=horizon.step_s, steps=len(horizon.outdoor_c), zone=config.zone
+        ),
         site=site,
         compressor=_compressor(snapshot, memory, (config, model, experience.starts)),
         heater=model.heater,

@@ -132,6 +132,7 @@ class PlanRequest:
     buffer: Buffer | None = None
     site: Site | None = None
     reserve: Reserve | None = None
+    missed_w: Trajectory = ()  # heat the rooms will go without while the pump does other work
     search: Search = Search()
 
 

@@ -62,6 +62,10 @@ def house_of(request: PlanRequest) -> House:
     start_c = np.array(request.estimate.state_c)
     start_k = drive(first, outdoor_c=outdoor[0], ghi_w_per_m2=ghi[0], gain_w=gain_w[0])
     drive_k[:, 0] = first.a @ start_c + start_k[:, 0]
+    if request.missed_w:
+        missed_w = np.array(request.missed_w)
+        drive_k[:, 0] -= first.b_heat * missed_w[0]
+        drive_k[:, 1:] -= np.outer(step.b_heat, missed_w[1:])
     return House(
         step=step,
         first=first,

@@ -49,6 +49,7 @@ def _wrong_shape(request: PlanRequest) -> str | None:
         "low_c": len(comfort.low_c),
         "high_c": len(comfort.high_c),
         "target_c": len(comfort.target_c),
+        "missed_w": len(request.missed_w) or steps,
         "power_max_w": steps if limits.power_max_w is None else len(limits.power_max_w),
         **_lengths(request),
     }

@@ -56,15 +56,20 @@ def solve(request: PlanRequest) -> PlanResult:
     emitters and tank; then these are replaced by the ones found, until that changes little. The
     refinement decides the first hours whole, with the last curves. The plan's powers and costs
     always come from the map. Where no plan has room for the tank's charges as `mpc.charges` chose
-    them, they are left to the solver.
+    them, they are left to the solver; where air warms so fast that an hour's mean says too little
+    of its quarters, all steps are planned as they are.
     """
     wrong = flaw(request) or _unknown_solver(request.search.solvers)
     if wrong is not None:
         return NotSolved(f"unusable request: {wrong}", None)
     result, water = _solved(request), request.hot_water
-    if isinstance(result, Solved) or water is None or water.charge_w is None:
-        return result
-    return _solved(replace(request, hot_water=replace(water, charge_w=None)))
+    if isinstance(result, NotSolved) and water is not None and water.charge_w is not None:
+        request = replace(request, hot_water=replace(water, charge_w=None))
+        result = _solved(request)
+    length_s = float(request.horizon.step_s * len(request.horizon.outdoor_c))
+    if isinstance(result, NotSolved) and request.search.fine_s < length_s:
+        result = _solved(replace(request, search=replace(request.search, fine_s=length_s)))
+    return result
 
 
 def _solved(request: PlanRequest) -> PlanResult:

@@ -162,3 +162,9 @@ def test_a_finished_house_is_not_run_again(
     assert "2 of 3 houses are kept" in told
     assert run_all([10], 1, kept, tell=told.append) == [three[2]]
     assert asked == [1, 2, 10]
+
+
+def test_air_that_warms_within_minutes_is_planned_step_by_step() -> None:
+    house = drawn_house(662)  # 0.3 kWh/K of air behind 1.3 kW/K: an hour's mean is not enough
+    request = replace(house.request, search=replace(house.request.search, refine=False))
+    assert isinstance(solve(request), Solved)

@@ -139,3 +139,18 @@ def test_a_first_step_that_is_half_over_gets_half_its_heat(everything: Make) -> 
         with_heat = plan_from(asked, house, heat, source="any").room_c[0]
         rises.append(with_heat - plan_from(asked, house, nothing, source="any").room_c[0])
     assert 0.4 * rises[0] < rises[1] < 0.65 * rises[0]
+
+
+@pytest.mark.parametrize("kind", EmitterKind)
+def test_heat_given_in_place_of_missed_heat_leaves_the_rooms_as_they_were(
+    make_request: Make, kind: EmitterKind
+) -> None:
+    request = make_request(kind=kind)
+    gone = request.horizon.starts_at + timedelta(seconds=300)
+    request = replace(request, estimate=replace(request.estimate, at=gone))
+    steps = len(request.horizon.outdoor_c)
+    missed_w = tuple(400.0 + 10.0 * k for k in range(steps))
+    heat_w = np.full(steps, 3000.0)
+    without = house_of(request).states_c(heat_w)
+    missing = house_of(replace(request, missed_w=missed_w)).states_c(heat_w + np.array(missed_w))
+    assert missing == pytest.approx(without, abs=1e-9)
