@@ -1,217 +1,198 @@
-"""Benchmark: weeks in which faults strike at random, beside the same weeks without any.
+"""Benchmark: a season in which faults strike at random, beside the same season without any.
 
-Usage: python -m bench.chaos [--weeks N] [--per-day RATE] [--results DIR] [--write]
+Usage: python -m bench.chaos [--weeks N] [--per-day RATE] [--workers N] [--results DIR] [--write]
 
-One pump that returns by itself, one that keeps what it was told, one behind relays. Each week is
-kept when it is done; started again, it goes on where it stopped.
+One pump that returns by itself, one that keeps what it was told, one behind relays. Each season
+lives in a process of its own; each week is kept when it is done; started again, the season goes on
+with the first week that is missing, in a house that is settled anew.
 """
 
 import argparse
 import json
 import logging
-import random
+import multiprocessing
 import sys
-import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict
+from itertools import product
 from pathlib import Path
 
+from bench.chaos_season import (
+    LONGEST_MIN,
+    SHORTEST_MIN,
+    STARTS_AT,
+    STRIKING,
+    Season,
+    Week,
+    live_through,
+)
 from bench.economy import results_folder
-from bench.faulty_world import Lived, Strike, live
-from bench.spec import RunSpec
+from bench.strain import HOT_FOR
 from bench.tables import Row, markdown_table
-from bench.truth import TrueKpis, true_kpis
-from bench.zones import load_zone
-from controller.guard import Refused
-from controller.model import house_model
-from drivers.api import Capability
 from drivers.profile import load_profile
-from hil import faults
-from hil.house import load_house
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "benchmarks" / "chaos.md"
 RESULTS = ROOT / ".bench-chaos"
 PROFILES = ("generic_modbus", "nibe_s", "shelly_sg_ready")
-WEEKS, PER_DAY = 12, 4.0
-SHORTEST_MIN, LONGEST_MIN = 10, 180
-SEASON_STARTS_AT = datetime(2024, 1, 4, 23, tzinfo=UTC)
-RELAXED = (("cycle", "5 min"), ("plan_every", "2 h"), ("horizon", "24 h"), ("step", "30 min"))
-NOT_IN_CHAOS = {
-    faults.HALF_OPEN, faults.WRONG_TRANSACTION,  # need real sockets
-    faults.SLOW_DISK,  # waits in real time
-    faults.CLOCK_AHEAD, faults.CLOCK_BACK,  # would tear the two weeks apart
-    faults.COLD_LIMIT,  # cools the house by force
-    faults.FOREIGN_WRITER,  # ends the steering, as it should
-    faults.STALE_RETAINED,  # is met at the start only
-}  # fmt: skip
-STRIKING = tuple(fault for fault in faults.CATALOGUE if fault not in NOT_IN_CHAOS)
+WEEKS, PER_DAY, WORKERS = 12, 4.0, 2
+NO_FAULTS = 0.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Week:
-    """One pump in one week, with faults and without."""
-
-    profile: str
-    number: int
-    per_day: float
-    strikes: int
-    coldest_c: float
-    warmest_c: float
-    frost_c: float
-    over_the_limit: int  # commands above the highest flow temperature
-    refused_frac: float  # of the cycles with faults
-    cost: float
-    plain_cost: float
-    below_kh: float
-    plain_below_kh: float
-
-    @property
-    def violations(self) -> int:
-        """Hard limits that were broken."""
-        return self.over_the_limit + (self.coldest_c < self.frost_c)
+def run_all(weeks: int, per_day: float, results: Path, *, workers: int) -> list[Week]:
+    """Every pump through the first weeks of the season; what is kept is not lived again."""
+    folder = results_folder(results)
+    names = {
+        (profile, rate): folder / f"{profile}-{rate:g}-a-day.jsonl"
+        for profile, rate in product(PROFILES, (per_day, NO_FAULTS))
+    }
+    with ProcessPoolExecutor(
+        workers, mp_context=multiprocessing.get_context("spawn"), max_tasks_per_child=1
+    ) as pool:
+        jobs = [
+            pool.submit(
+                _live_and_keep, Season(profile=profile, per_day=rate, first=n, end=weeks), path
+            )
+            for (profile, rate), path in names.items()
+            if (n := len(read(path))) < weeks
+        ]
+        for job in as_completed(jobs):
+            job.result()
+    return [week for path in names.values() for week in read(path) if week.number < weeks]
 
 
-def timetable(spec: RunSpec, per_day: float) -> list[Strike]:
-    """Faults at random instants, `per_day` of them on average; equal for equal specs."""
-    chance = random.Random(f"chaos:{spec.profile}:{spec.start_at}:{spec.seed}:{per_day}")
-    strikes, at = list[Strike](), spec.start_at
-    while True:
-        at += timedelta(minutes=5 * (1 + round(chance.expovariate(per_day / 288.0))))
-        if at >= spec.end_at - timedelta(minutes=LONGEST_MIN):
-            return strikes
-        span = timedelta(minutes=chance.randint(SHORTEST_MIN, LONGEST_MIN))
-        strikes.append(Strike(chance.choice(STRIKING), at, at + span))
+def _live_and_keep(season: Season, path: Path) -> None:
+    logging.basicConfig(level=logging.CRITICAL)  # of faults there is no end here
 
+    def keep(week: Week) -> None:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(asdict(week)) + "\n")
+        sys.stderr.write(f"{week}\n")
 
-def spec_of(profile: str, number: int) -> RunSpec:
-    """A week of the season."""
-    return RunSpec(
-        house="timber1972", zone="DK1", start_at=SEASON_STARTS_AT + timedelta(days=7 * number),
-        days=7.0, seed=number, strategy="mpc", profile=profile,
-        curve=load_house("timber1972").curve, control=RELAXED,
-    )  # fmt: skip
-
-
-def week_of(spec: RunSpec, number: int, per_day: float) -> Week:
-    """The same week twice."""
-    strikes = timetable(spec, per_day)
-    with tempfile.TemporaryDirectory(prefix="hd") as folder:
-        struck = live(spec, strikes, Path(folder) / "struck" / "data")
-        plain = live(spec, [], Path(folder) / "plain" / "data")
-    rooms_c = [room_c for truth in struck.truths for room_c in truth.zone_c]
-    ours, theirs = kpis_of(struck, spec), kpis_of(plain, spec)
-    refusals = sum(isinstance(record.verdict, Refused) for record in struck.records)
-    return Week(
-        profile=spec.profile,
-        number=number,
-        per_day=per_day,
-        strikes=len(strikes),
-        coldest_c=min(rooms_c),
-        warmest_c=max(rooms_c),
-        frost_c=struck.config.comfort.frost_c,
-        over_the_limit=over_the_limit(struck),
-        refused_frac=refusals / len(struck.records),
-        cost=ours.cost,
-        plain_cost=theirs.cost,
-        below_kh=ours.comfort_kh_below,
-        plain_below_kh=theirs.comfort_kh_below,
-    )
-
-
-def over_the_limit(lived: Lived) -> int:
-    """Commands above the highest flow temperature that the owner allows."""
-    limit_c = lived.config.heat_pump.flow_max_c
-    verdicts = [r.verdict for r in lived.records if not isinstance(r.verdict, Refused)]
-    asked = [verdict.settings.get(Capability.FLOW_SETPOINT, 0.0) for verdict in verdicts]
-    return sum(limit_c is not None and flow_c > limit_c for flow_c in asked)
-
-
-def kpis_of(lived: Lived, spec: RunSpec) -> TrueKpis:
-    """Cost and comfort from the plant's truth."""
-    return true_kpis(
-        lived.truths,
-        prices=load_zone(spec.zone).spot_per_kwh,
-        tariff=house_model(lived.config).tariff,
-        low_c=spec.room_c - spec.band_k,
-        high_c=spec.room_c + spec.band_k,
-    )
-
-
-def run_all(weeks: int, per_day: float, results: Path) -> list[Week]:
-    """Every pump through the first weeks of the season; what is kept is not run again."""
-    path = results_folder(results) / "weeks.jsonl"
-    kept = {(week.profile, week.number): week for week in read(path) if week.per_day == per_day}
-    for number in range(weeks):
-        for profile in PROFILES:
-            if (profile, number) in kept:
-                continue
-            week = week_of(spec_of(profile, number), number, per_day)
-            kept[profile, number] = week
-            with path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(asdict(week)) + "\n")
-            sys.stderr.write(f"{week}\n")
-    return [week for week in kept.values() if week.number < weeks]
+    live_through(season, keep)
 
 
 def read(path: Path) -> list[Week]:
-    """What was done before."""
+    """The weeks that were done before, from the first one on."""
     if not path.exists():
         return []
-    return [Week(**json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]
+    lines = path.read_text(encoding="utf-8").splitlines()
+    kept = {week.number: week for week in (Week(**json.loads(line)) for line in lines)}
+    return [kept[number] for number in range(len(kept)) if number in kept]
+
+
+def growth_frac(weeks: Sequence[Week]) -> float | None:
+    """The most that resident memory grew in a process after its first week; None: no second one."""
+    first_mb = {week.begun: week.rss_mb for week in weeks if week.number == week.begun}
+    later = [week.rss_mb / first_mb[week.begun] - 1.0 for week in weeks if week.number > week.begun]
+    return max(later, default=None)
 
 
 def page(weeks: Sequence[Week]) -> str:
     """The page for the documentation: what was really run."""
-    count, per_day = max(week.number for week in weeks) + 1, weeks[0].per_day
+    count = max(week.number for week in weeks) + 1
+    per_day = max(week.per_day for week in weeks)
     names = ", ".join(fault.name for fault in STRIKING)
+    plain = [week for week in weeks if week.per_day == NO_FAULTS]
+    struck = [week for week in weeks if week.per_day != NO_FAULTS]
     return f"""# Weeks of chaos
 
-Simulated. In {count} week{"s" if count > 1 else ""} from {SEASON_STARTS_AT:%Y-%m-%d} on
+Simulated. In {count} week{"s" if count > 1 else ""} from {STARTS_AT:%Y-%m-%d} on
 (timber1972, DK1; cycles of 5 minutes, a plan every 2 hours) faults of the
 [catalogue](../reference/faults.md) strike, {per_day:g} times a day on average, each for
 {SHORTEST_MIN} to {LONGEST_MIN} minutes, several at once where it so happens: {names}.
-Each week begins anew and is lived a second time without faults. A violation is a command above the
-owner's highest flow temperature, or a room below the frost floor. Memory over a season and tasks
-left behind are not measured here. Reproduce with `python -m bench.chaos --weeks {count} --write`;
-it goes on where it stopped.
+The season is lived a second time without faults. Reproduce with
+`python -m bench.chaos --weeks {count} --write`; it goes on where it stopped.
 
-{markdown_table([row(profile, weeks) for profile in PROFILES])}"""
+{markdown_table([row(profile, weeks) for profile in PROFILES])}
+A violation is a command above the owner's highest flow temperature, a room below the frost floor,
+or one of these of the true plant in a week: water to the rooms hotter than the guard tolerates, for
+{HOT_FOR} minutes in a row; more starts of the compressor in an hour than allowed; a run or a rest
+shorter than allowed, save where the pump's own alarm ended it. The emulated pump protects itself as
+well: it rests and runs for ten minutes at least and starts three times an hour at most.
+
+{markdown_table([plant_row(profile, struck) for profile in PROFILES])}
+Each season is one process, service and house together; its memory is looked at when a week ends.
+Left behind: asyncio tasks, threads and open files after the end of the service, more than before
+its start. With faults the service is killed now and then; without, it is the same one all season.
+
+{markdown_table([memory_row(p, of) for p in PROFILES for of in (struck, plain)])}"""
 
 
 def row(profile: str, weeks: Sequence[Week]) -> Row:
-    """One pump's line."""
+    """What the faults cost one pump's house."""
     mine = [week for week in weeks if week.profile == profile]
-    if not mine:
+    struck = [week for week in mine if week.per_day != NO_FAULTS]
+    plain = [week for week in mine if week.per_day == NO_FAULTS]
+    if not struck or not plain:
         return {"profile": profile, "weeks": 0}
-    count = len(mine)
+    count = len(struck)
     return {
         "profile": profile,
         "on silence": load_profile(profile).on_silence.value,
         "weeks": count,
-        "faults": sum(week.strikes for week in mine),
-        "violations": sum(week.violations for week in mine),
-        "coldest room": f"{min(week.coldest_c for week in mine):.1f}",
-        "warmest room": f"{max(week.warmest_c for week in mine):.1f}",
-        "not steered %": f"{100.0 * sum(week.refused_frac for week in mine) / count:.1f}",
-        "cost a week": f"{sum(week.cost for week in mine) / count:.2f}",
-        "without faults": f"{sum(week.plain_cost for week in mine) / count:.2f}",
-        "K·h too cold a week": f"{sum(week.below_kh for week in mine) / count:.1f}",
-        "without": f"{sum(week.plain_below_kh for week in mine) / count:.1f}",
+        "faults": sum(week.strikes for week in struck),
+        "violations": sum(week.violations for week in struck),
+        "coldest room": f"{min(week.coldest_c for week in struck):.1f}",
+        "warmest room": f"{max(week.warmest_c for week in struck):.1f}",
+        "not steered %": f"{100.0 * sum(week.refused_frac for week in struck) / count:.1f}",
+        "cost a week": f"{sum(week.cost for week in struck) / count:.2f}",
+        "without faults": f"{sum(week.cost for week in plain) / len(plain):.2f}",
+        "K·h too cold a week": f"{sum(week.below_kh for week in struck) / count:.1f}",
+        "without": f"{sum(week.below_kh for week in plain) / len(plain):.1f}",
+    }
+
+
+def plant_row(profile: str, struck: Sequence[Week]) -> Row:
+    """What the faults cost one pump."""
+    mine = [week for week in struck if week.profile == profile]
+    if not mine:
+        return {"profile": profile, "starts": 0}
+    runs_s = [week.shortest_run_s for week in mine if week.shortest_run_s is not None]
+    rests_s = [week.shortest_rest_s for week in mine if week.shortest_rest_s is not None]
+    return {
+        "profile": profile,
+        "starts": sum(week.starts for week in mine),
+        "most in an hour": max(week.most_starts_per_hour for week in mine),
+        "shortest run, min": f"{min(runs_s) / 60.0:.0f}" if runs_s else None,
+        "shortest rest, min": f"{min(rests_s) / 60.0:.0f}" if rests_s else None,
+        "hottest flow to the rooms": f"{max(week.hot_flow_c for week in mine):.1f}",
+        "hottest return": f"{max(week.hottest_return_c for week in mine):.1f}",
+    }
+
+
+def memory_row(profile: str, weeks: Sequence[Week]) -> Row:
+    """What one pump's season left in the computer."""
+    mine = [week for week in weeks if week.profile == profile]
+    if not mine:
+        return {"profile": profile, "faults a day": None}
+    grown = growth_frac(mine)
+    left = [week.left for week in mine if week.left is not None]
+    return {
+        "profile": profile,
+        "faults a day": f"{mine[0].per_day:g}",
+        "processes": len({week.begun for week in mine}),
+        "MB after the first week": f"{mine[0].rss_mb:.0f}",
+        "MB after the last": f"{mine[-1].rss_mb:.0f}",
+        "most growth after a first week %": None if grown is None else f"{100.0 * grown:.1f}",
+        "tasks at a week's end": f"{min(w.tasks for w in mine)} to {max(w.tasks for w in mine)}",
+        "left behind": max(left, default=None),
     }
 
 
 def main() -> None:
-    """Run what is missing, print, and with --write keep the page."""
+    """Live what is missing, print, and with --write keep the page."""
     parser = argparse.ArgumentParser(prog="python -m bench.chaos", description=__doc__)
     parser.add_argument("--weeks", type=int, default=WEEKS)
     parser.add_argument("--per-day", type=float, default=PER_DAY, help="faults, on average")
+    parser.add_argument("--workers", type=int, default=WORKERS, help="seasons at a time")
     parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--write", action="store_true", help=f"write {PAGE.name}")
     arguments = parser.parse_args()
-    logging.basicConfig(level=logging.CRITICAL)  # of faults there is no end here
-    text = page(run_all(arguments.weeks, arguments.per_day, arguments.results))
+    text = page(
+        run_all(arguments.weeks, arguments.per_day, arguments.results, workers=arguments.workers)
+    )
     sys.stdout.write(text)
     if arguments.write:
         PAGE.write_text(text, encoding="utf-8")

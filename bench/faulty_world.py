@@ -14,7 +14,7 @@ from bench.run import archive_of
 from bench.spec import Address, RunSpec, house_config
 from bench.world import MemoryWorld
 from controller.app import run
-from controller.clock import SteppedClock
+from controller.clock import SteppedClock, wait_for_the_world
 from controller.config import HouseConfig
 from controller.connect import Outside
 from controller.planner import InlinePlanner
@@ -37,6 +37,7 @@ from hil.faults import (
 from hil.house import load_house
 from hil.simulated_house import Truth
 
+MINUTE = timedelta(minutes=1)
 CLOCK_STEPS = {CLOCK_AHEAD: timedelta(hours=1), CLOCK_BACK: timedelta(hours=-1)}
 _FULL = "CREATE TRIGGER full BEFORE INSERT ON step BEGIN SELECT RAISE(ABORT, 'no space left'); END"
 
@@ -80,6 +81,8 @@ class FaultyWorld(MemoryWorld):
         super().__init__(spec, archive)
         self.faults = FaultyHouse(self.house)
         self.requests: list[tuple[datetime, float | None]] = []  # that the pump follows
+        self.looked_at: Callable[[datetime], None] = lambda _: None  # after every advance
+        self.tasks_left = 0  # of the service, once it has ended
         self.clock: SetClock | None = None
         self._left = Path()
         self._directory: Path | None = None
@@ -100,12 +103,15 @@ class FaultyWorld(MemoryWorld):
         )
 
     async def advance(self, until: datetime) -> None:
-        """Let the house live; faults strike and end after the cycle that reaches their time."""
+        """Let the house live, minute by minute; faults strike and end after the cycle that reaches
+        their time."""
         if self.dead:
             raise KilledError
-        await super().advance(until)
-        self.faults.pass_time()
+        while self.house.at < until:
+            await super().advance(min(self.house.at + MINUTE, until))
+            self.faults.pass_time()
         self.requests.append((until, self.house.firmware.flow_request_c))
+        self.looked_at(until)
         self._strike(until)
 
     def greet(self, topic: str, payload: str) -> None:
@@ -209,20 +215,27 @@ def live(
 ) -> Lived:
     """The service through all strikes; a killed one is started again at once."""
     archive = archive_of(spec)
-    config = adapt(
-        house_config(
-            spec, load_house(spec.house), archive.zone, address=Address(), directory=directory
-        )
-    )
     world = FaultyWorld(spec, archive, strikes)
+    config = adapt(config_of(spec, archive, directory))
     prepare(world)
-    while world.house.at < spec.end_at and not _lived_to_the_end(world, spec, config):
-        world.reborn()
+    go_through(world, spec, config)
     records = Records(directory / "records.db")
     try:
         return Lived(world, config, list(records.records()))
     finally:
         records.close()
+
+
+def config_of(spec: RunSpec, archive: Archive, directory: Path) -> HouseConfig:
+    """The owner's configuration; what stands outside is in memory."""
+    house = load_house(spec.house)
+    return house_config(spec, house, archive.zone, address=Address(), directory=directory)
+
+
+def go_through(world: FaultyWorld, spec: RunSpec, config: HouseConfig) -> None:
+    """The service in this world to the end of the run, born again after every kill."""
+    while world.house.at < spec.end_at and not _lived_to_the_end(world, spec, config):
+        world.reborn()
 
 
 def _lived_to_the_end(world: FaultyWorld, spec: RunSpec, config: HouseConfig) -> bool:
@@ -234,6 +247,8 @@ def _lived_to_the_end(world: FaultyWorld, spec: RunSpec, config: HouseConfig) ->
             config, clock=clock, stop=asyncio.Event(), outside=world.outside(config, clock.now),
             planner=InlinePlanner(), until=spec.end_at, channel=False,
         )  # fmt: skip
+        await wait_for_the_world(0.0)  # what was cancelled at last comes to its end
+        world.tasks_left = len(asyncio.all_tasks()) - 1  # without this one
 
     try:
         asyncio.run(serve())

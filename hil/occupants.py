@@ -134,7 +134,7 @@ class Family:
         self._seed = seed
         self._people = people
         self._zone = ZoneInfo(timezone)
-        self._days: dict[date, _Day] = {}
+        self._today: tuple[date, _Day] | None = None
         self._minute_at: datetime | None = None
         self._minute: tuple[_Day, int] | None = None
 
@@ -160,11 +160,10 @@ class Family:
             return self._minute
         local = at.astimezone(self._zone)
         today = local.date()
-        day = self._days.get(today)
-        if day is None:
+        if self._today is None or self._today[0] != today:  # a season of days is not kept
             chance = random.Random(f"{self._seed}:{today.isoformat()}")
             day = _Day(chance, people=self._people, weekend=today.weekday() >= 5)
-            self._days[today] = day
+            self._today = (today, day)
         self._minute_at = at
-        self._minute = (day, local.hour * 60 + local.minute)
+        self._minute = (self._today[1], local.hour * 60 + local.minute)
         return self._minute
