@@ -14,7 +14,9 @@ from scripted import START, ScriptedWorld, config_of, live, records_in, spec
 from bench.run import archive_of
 from controller.config_frequency import FrequencySection
 from controller.config_grid import GridSection
+from drivers.transports.modbus import LinkPool
 from hil.control_box import ControlBox
+from hil.modbus_server import BusServer
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -32,6 +34,7 @@ class GridWorld(ScriptedWorld):
 
     box = ControlBox(LIMIT_TOPIC)
     dips: Mapping[tuple[int, int], float | None] = MappingProxyType({})
+    port: int | None = None  # of real Modbus TCP; None: in memory
     limited_s = range(0)
     broker_gone_s = range(0)
 
@@ -50,11 +53,27 @@ class GridWorld(ScriptedWorld):
         for topic, payload, retain in self.box.pop_messages():
             self._mqtt.deliver(topic, payload, retain=retain)
 
+    def modbus(self, device, profile):
+        if self.port is None:
+            return super().modbus(device, profile)
+        return self.pool.link("127.0.0.1", self.port)
+
     def _deliver(self):
         gone = int((self.house.at - START).total_seconds()) in self.broker_gone_s
         for topic, payload, retain in self.house.pop_messages():
             if not gone:
                 self._mqtt.deliver(topic, payload, retain=retain)
+
+
+class Served:
+    """The bus behind a scripted wire, for a server."""
+
+    def __init__(self, wire):
+        self.read, self.write = wire.read, wire.write
+        self._bus = wire.bus
+
+    def __getattr__(self, name):
+        return getattr(self._bus, name)
 
 
 @dataclass
@@ -83,7 +102,9 @@ class Lived:
         return [v[0] for at, address, v in self.writes if address == 1 and first <= at < last]
 
 
-def lived(directory, *, minutes, promise=PROMISE, prepare=lambda _: None, **sections):
+def lived(
+    directory, *, minutes, promise=PROMISE, prepare=lambda _: None, wire=False, **sections
+):  # fmt: skip
     chosen = spec(days=minutes / 1440.0)
     archive = archive_of(chosen)
     config = config_of(chosen, archive, directory, **sections).model_copy(
@@ -98,7 +119,11 @@ def lived(directory, *, minutes, promise=PROMISE, prepare=lambda _: None, **sect
         world.box = ControlBox(LIMIT_TOPIC)
         world.house.firmware.dhw_start_c = 10.0  # no hot water is wanted
         prepare(world)
+        server = BusServer(Served(world.wire))
+        if wire:
+            world.pool, world.port = LinkPool(), await server.start()
         await live(world, config, until=chosen.end_at)
+        await server.close()
         return world
 
     world = asyncio.run(everything())
@@ -177,6 +202,21 @@ def test_the_grid_operators_limit_is_lower_and_wins(hour):
     assert in_force_w <= LIMIT_W
     assert all(limit_w <= in_force_w for limit_w in hour.limits_w(3120, 3230))
     assert max(hour.drawn_w(3120, 3230)) <= LIMIT_W
+
+
+@pytest.mark.sockets
+@pytest.mark.enable_socket
+def test_over_real_modbus_the_answer_is_as_prompt(tmp_path):
+    seen = lived(
+        tmp_path, minutes=30, wire=True,
+        prepare=lambda world: setattr(world, "dips", {DIP_S: 0.3}),
+    )  # fmt: skip
+    first = DIP_S[0]
+    (baseline_w,) = {-1e6 * float(row["CalcBaseline"]) for row in seen.span(first, first + 90)}
+    assert max(seen.drawn_w(first + 2, first + 90)) <= baseline_w - 0.9 * 0.5 * CAPACITY_W
+    assert seen.asked_w(DIP_S[1] + 50, DIP_S[1] + 51) == [0.0]
+    assert seen.limits_w(DIP_S[1] + 50, 1800) == []
+    assert seen.limits_w(DIP_S[1], DIP_S[1] + 50)[-1] == 65535
 
 
 @pytest.mark.parametrize(
