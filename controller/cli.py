@@ -23,6 +23,7 @@ from controller.clock import WallClock
 from controller.config import HouseConfig, effective_values
 from controller.config_values import parse_duration
 from controller.connect import connect
+from controller.connect_frequency import frequency_words
 from controller.danish_tariff import add_danish_tariff_verb
 from controller.explain_verb import add_explain_verb
 from controller.history import add_history_verbs
@@ -153,6 +154,7 @@ def check(
                 "house": {"loss_w_per_k": house.loss.w_per_k, "range": house.loss.range_w_per_k},
                 "heat": heat,
                 "tank": tank,
+                "frequency": frequency_words(settings),
                 "signals": signals,
                 "online": [asdict(answer) for answer in answers],
             }
@@ -174,6 +176,8 @@ def check(
     else:
         out.print(f"Heat goes through {knob.capability}: {can_follow(knob)}.", highlight=False)
     out.print(tank, highlight=False, markup=False)
+    if promise := frequency_words(settings):
+        out.print(promise, highlight=False, markup=False)
     will = f"write {', '.join(granted)} to the pump." if granted else "only observe."
     out.print(f"It is valid. heatherd will {will}", highlight=False)
     raise typer.Exit(_online_code(answers))

@@ -55,6 +55,18 @@ def seconds_sources(
     return Seconds(frequency=OneSignal(heard, Signal.FREQUENCY_HZ), power=power)
 
 
+def frequency_words(config: HouseConfig) -> str | None:
+    """What is promised, for people; None: nothing. Only after `seconds_sources` has not refused."""
+    section = config.frequency
+    if section is None:
+        return None
+    source = section.topic or (section.device and section.device.profile)
+    return (
+        f"The frequency is answered with {section.capacity_w:g} W of {section.product} by "
+        f"{section.knob}, as seen by {source}; both qualify by what is stated."
+    )
+
+
 def frequency_refusals(
     config: HouseConfig, section: FrequencySection, knobs: Mapping[Capability, Knob]
 ) -> tuple[str, ...]:
