@@ -109,12 +109,15 @@ def _sections(model: type[BaseModel], path: str) -> Iterator[tuple[str, type[Bas
 
 
 def _settings(model: type[BaseModel]) -> Iterator[_Setting]:
-    properties = model.model_json_schema(by_alias=True)["properties"]
+    document = model.model_json_schema(by_alias=True)
+    properties = document["properties"]
     for name, field in model.model_fields.items():
         if _model_in(field.annotation) is None:
             key = field.alias or name
             is_duration = field.alias is not None and name == f"{field.alias}_s"
-            yield _Setting(key, field, properties[key], is_duration)
+            schema = properties[key]
+            named = document["$defs"][schema["$ref"].split("/")[-1]] if "$ref" in schema else {}
+            yield _Setting(key, field, {**schema, **named}, is_duration)
 
 
 def _model_in(annotation: object) -> type[BaseModel] | None:
