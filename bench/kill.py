@@ -20,6 +20,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from bench.chaos_season import bearable
 from bench.economy import results_folder
 from bench.kill_lives import (
     CYCLE,
@@ -32,10 +33,13 @@ from bench.kill_lives import (
     setting_of,
     steer,
 )
+from bench.kill_rules import Rules, breaches, taken_up_early
 from bench.run import archive_of
 from bench.spec import RunSpec
+from bench.strain import strain
 from bench.tables import Row, markdown_table
 from controller.actuation import choose_knob
+from controller.records import from_json
 from drivers.api import Knob, OnSilence
 from drivers.profile import load_profile
 from hil.house import load_house
@@ -56,6 +60,9 @@ WEEK = RunSpec(
     control=(("plan_every", "30 min"), ("horizon", "12 h"), ("step", "30 min")),
 )  # fmt: skip
 
+MILD_AT = datetime(2024, 4, 10, 22, tzinfo=UTC)
+"""A week in which the compressor starts and stops many times a day."""
+
 
 @dataclass(kw_only=True)
 class Tally:
@@ -69,6 +76,8 @@ class Tally:
     unnoticed: int = 0  # recorded, and killed before its parent heard of it
     hand_backs: int = 0
     silences: int = 0
+    starts: int = 0  # of the compressor
+    taken_up_early: int = 0  # after a hand-back, within the time that SG Ready asks for
     coldest_c: float = 99.0
     warmest_c: float = -99.0
     broken: list[str] = field(default_factory=list)
@@ -81,6 +90,7 @@ class Run:
         self._setting, self._plant, self._tally, self._knob = setting, plant, tally, knob
         self._chance = chance_of(tally.profile, tally.seed)
         self._owners = plant.held(knob.capability)
+        plant.watched = knob.capability
         self._rows: dict[str, str] = {}
         self._finished: list[datetime] = []
         self._silent = load_profile(tally.profile).on_silence
@@ -105,12 +115,20 @@ class Run:
 
     def sum_up(self) -> None:
         """What the plant's truth says of the whole run."""
-        answer = self._plant.command({"trace": True})
-        zones = answer["columns"].index("zone_c")
-        rooms_c = [room_c for row in answer["trace"] for room_c in row[zones]]
+        truths, config = self._plant.truths(), self._setting.config
+        rooms_c = [room_c for truth in truths for room_c in truth.zone_c]
         self._tally.coldest_c, self._tally.warmest_c = min(rooms_c), max(rooms_c)
         if self._tally.coldest_c < LIVEABLE_C[0] or self._tally.warmest_c > LIVEABLE_C[1]:
             self._break("a room left what is liveable")
+        rules = Rules(
+            knob=self._knob, bearable=bearable(config), sg_hold_s=config.heat_pump.sg_hold_s
+        )
+        records = [from_json(text) for text in self._rows.values()]
+        commands = [(record.at, record.verdict) for record in records]
+        self._tally.starts = strain(truths).starts
+        self._tally.taken_up_early = taken_up_early(self._plant.seen, commands, rules)
+        for breach in breaches(commands, truths, self._plant.seen, rules):
+            self._break(breach)
 
     def _check_records(self) -> None:
         path = self._setting.config.storage.directory / "records.db"
@@ -151,9 +169,13 @@ class Run:
 
 
 def kills_of(profile: str, seed: int, kills: int) -> Tally:
-    """One run of some kills; equal arguments kill in the same cycles, not at the same instants."""
+    """One run of some kills; equal arguments kill in the same cycles, not at the same instants.
+
+    Even seeds live in the frosty week, odd ones in the mild one.
+    """
     tally = Tally(profile=profile, seed=seed)
-    start_at = WEEK.start_at + timedelta(hours=12 * (seed % 8))  # all over the week
+    week_at = MILD_AT if seed % 2 else WEEK.start_at
+    start_at = week_at + timedelta(hours=12 * (seed // 2 % 8))  # all over the week
     spec = replace(WEEK, profile=profile, start_at=start_at, days=2.0, seed=seed)
     archive = archive_of(spec)
     knob = choose_knob(load_profile(profile).knobs, None)
@@ -169,7 +191,7 @@ def kills_of(profile: str, seed: int, kills: int) -> Tally:
 
 def run_all(kills: int, results: Path) -> list[Tally]:
     """Runs until so many kills are kept; the pumps take turns."""
-    path = results_folder(results) / "kills.jsonl"
+    path = results_folder(results) / "runs.jsonl"
     tallies = read(path)
     while sum(tally.kills for tally in tallies) < kills:
         number = len(tallies)
@@ -195,15 +217,21 @@ def page(tallies: Sequence[Tally]) -> str:
     kills = sum(tally.kills for tally in tallies)
     return f"""# Killed at random instants
 
-Simulated: {kills} times SIGKILL for the steering service in a frosty week ({WEEK.house},
-{WEEK.zone}, from {WEEK.start_at:%Y-%m-%d}). The house lives behind real sockets in a process of its
-own; the controller is killed after 1 to {LONGEST_LIFE} cycles, up to {KILL_WITHIN_S:g} s of wall
-clock into the next ones: while it reads, plans, writes or records. Then the next start goes on, or
-the hand-back of the service manager runs first, or nobody comes for
+Simulated: {kills} times SIGKILL for the steering service ({WEEK.house}, {WEEK.zone}), every other
+run in a frosty week (from {WEEK.start_at:%Y-%m-%d}), the others in a mild one (from
+{MILD_AT:%Y-%m-%d}), in which the compressor starts and stops more often. The house lives behind
+real sockets in a process of its own; the controller is killed after 1 to {LONGEST_LIFE} cycles, up
+to {KILL_WITHIN_S:g} s of wall clock into the next ones: while it reads, plans, writes or records.
+Then the next start goes on, or the hand-back of the service manager runs first, or nobody comes for
 {LONG_SILENCE / timedelta(minutes=1):g} minutes. Checked after each kill: every finished cycle is
 recorded, no earlier record has changed, the files are whole, the owner's setting is in force after
-a hand-back, and in silence the pump is in the state that its profile promises. The plans are made
-inside the killed process; in the service they are made in a process beside it. Reproduce with
+a hand-back, and in silence the pump is in the state that its profile promises. Checked at the end
+of each run, by the plant's truth minute by minute: starts per hour, shortest run and shortest rest
+of the compressor; that no life asked for a start or a stop before the compressor had rested or run
+for as long as it must; that no state of SG Ready replaced another one too early. A pump behind
+relays that was handed back may be taken up again before SG Ready's ten minutes are over; that is
+counted apart. The plans are made inside the killed process; in the service they are made in a
+process beside it. Reproduce with
 `python -m bench.kill --kills {kills} --write`; it goes on where it stopped.
 
 {markdown_table([row(profile, tallies) for profile in PROFILES])}
@@ -225,6 +253,8 @@ def row(profile: str, tallies: Sequence[Tally]) -> Row:
         "cycles finished": sums["cycles"],
         "hand-backs": sums["hand_backs"],
         "silences": sums["silences"],
+        "compressor starts": sums["starts"],
+        "taken up again early": sums["taken_up_early"],
         "coldest room": f"{min((t.coldest_c for t in mine), default=0.0):.1f}",
         "warmest room": f"{max((t.warmest_c for t in mine), default=0.0):.1f}",
         "broken": sum(len(tally.broken) for tally in mine),

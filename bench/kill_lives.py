@@ -20,7 +20,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from bench.archive import Archive
-from bench.process_world import ProcessWorld, setup_of
+from bench.process_world import ProcessWorld, setup_of, truths_in
 from bench.spec import RunSpec, house_config
 from bench.world import WorldError
 from controller.act import Actuator, let_go
@@ -31,6 +31,7 @@ from controller.planner import InlinePlanner
 from controller.store import open_store
 from drivers.api import Capability
 from hil.house import load_house
+from hil.simulated_house import Truth
 
 LONGEST_WORD_BYTES = 65536
 CYCLE = timedelta(minutes=1)
@@ -55,6 +56,8 @@ class Plant:
 
     def __init__(self, spec: RunSpec, archive: Archive) -> None:
         self.at = spec.start_at
+        self.watched: Capability | None = None
+        self.seen: list[tuple[datetime, float | None]] = []  # of the knob that is watched
         self._process = subprocess.Popen(
             [sys.executable, "-m", "hil.serve"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
@@ -82,9 +85,16 @@ class Plant:
         return answer
 
     def advance(self, until: datetime) -> None:
-        """Let the house live until then."""
-        self.command({"advance": until.isoformat()})
-        self.at = until
+        """Let the house live until then, a cycle at a time."""
+        while self.at < until:
+            self.at = min(self.at + CYCLE, until)
+            self.command({"advance": self.at.isoformat()})
+            if self.watched is not None:
+                self.seen.append((self.at, self.held(self.watched)))
+
+    def truths(self) -> list[Truth]:
+        """The plant, minute by minute from the first advance on."""
+        return truths_in(self.command({"trace": True}))
 
     def held(self, capability: Capability) -> float | None:
         """What the pump holds for a knob now."""

@@ -61,9 +61,7 @@ class ProcessWorld:
 
     async def finish(self) -> None:
         """Fetch the truth of the whole run."""
-        answer = await self.command({"trace": True})
-        columns = answer["columns"]
-        self.truths = [_truth(dict(zip(columns, row, strict=True))) for row in answer["trace"]]
+        self.truths = truths_in(await self.command({"trace": True}))
 
     async def command(self, command: dict[str, Any]) -> dict[str, Any]:
         """One command line, one answer line."""
@@ -132,6 +130,12 @@ def setup_of(spec: RunSpec, archive: Archive, broker: str | None) -> dict[str, A
         "broker": broker,
         "room_setpoint_c": spec.room_c,
     }
+
+
+def truths_in(answer: dict[str, Any]) -> list[Truth]:
+    """The simulator's trace, one truth for each time it was told to advance."""
+    columns = answer["columns"]
+    return [_truth(dict(zip(columns, row, strict=True))) for row in answer["trace"]]
 
 
 def _truth(row: dict[str, Any]) -> Truth:
