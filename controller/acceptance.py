@@ -58,7 +58,8 @@ def tank_knob(config: HouseConfig, knobs: Mapping[Capability, Knob]) -> Knob | N
 def power_knob(config: HouseConfig, knobs: Mapping[Capability, Knob]) -> Knob | None:
     """The knob that takes a limit in watts, of the grid operator's or within seconds; None: nobody
     needs it, or none."""
-    needed = config.grid is not None or config.frequency is not None
+    within_seconds = config.frequency is not None or config.tariff.hold is not None
+    needed = config.grid is not None or within_seconds
     knob = knobs.get(Capability.POWER_LIMIT) if needed else None
     return None if knob is None or knob.write_class is WriteClass.FORBIDDEN else knob
 
@@ -76,9 +77,10 @@ def may_write(config: HouseConfig, pump: HeatPump) -> frozenset[Capability]:
     needed = offered(pump) if knob is None else frozenset({knob.capability})
     if tank is not None and tank.capability not in granted:
         raise ConfigurationError(f"hot_water.enabled: {how_to_accept([*granted, tank.capability])}")
-    if config.frequency is not None and Capability.POWER_LIMIT not in granted:
-        how = how_to_accept([*granted, Capability.POWER_LIMIT])
-        raise ConfigurationError(f"frequency: {how}")
+    for key, wanted in (("frequency", config.frequency), ("tariff.hold", config.tariff.hold)):
+        if wanted is not None and Capability.POWER_LIMIT not in granted:
+            how = how_to_accept([*granted, Capability.POWER_LIMIT])
+            raise ConfigurationError(f"{key}: {how}")
     if needed and not needed & granted:
         raise ConfigurationError(
             f"profile {config.heat_pump.profile!r} is proven as far as {pump.maturity.value!r}; "

@@ -19,6 +19,7 @@ from controller.connect import Outside, connect
 from controller.export import Exporter, InfluxSink
 from controller.fast import Duty
 from controller.fast_frequency import FrequencyDuty
+from controller.fast_peak import PeakDuty
 from controller.forecasts import Forecasts
 from controller.frequency_files import FrequencyFiles
 from controller.learned import KEY as LEARNED
@@ -139,18 +140,20 @@ def assemble(
 
 def _duties(config: HouseConfig, outside: Outside) -> list[Duty]:
     """What cannot wait for the next cycle."""
+    duties: list[Duty] = []
     section, sources = config.frequency, outside.seconds
-    if section is None or sources is None:
-        return []
-    files = FrequencyFiles(
-        config.storage.directory / "frequency", section.product,
-        resource=section.resource or config.house.name, area=section.area,
-        keep_days=section.log_days,
-    )  # fmt: skip
-    draw_frac = random.Random(config.house.name).random  # each house returns at its own moments
-    return [
-        FrequencyDuty(section, sources, files, cycle_s=config.control.cycle_s, draw_frac=draw_frac)
-    ]
+    if section is not None and sources is not None:
+        files = FrequencyFiles(
+            config.storage.directory / "frequency", section.product,
+            resource=section.resource or config.house.name, area=section.area,
+            keep_days=section.log_days,
+        )  # fmt: skip
+        draw = random.Random(config.house.name).random  # each house returns at its own moments
+        cycle_s = config.control.cycle_s
+        duties.append(FrequencyDuty(section, sources, files, cycle_s=cycle_s, draw_frac=draw))
+    if outside.peak is not None:
+        duties.append(PeakDuty(config, outside.peak))
+    return duties
 
 
 def _stale_s(config: HouseConfig) -> Mapping[Signal, float]:
@@ -253,7 +256,9 @@ async def hand_back_without_service(
     config: HouseConfig, clock: Clock, *, stay_released: bool
 ) -> bool:
     """Restore what a dead service left on the pump; True when nothing of ours is left there."""
-    outside = connect(config.model_copy(update={"grid": None, "frequency": None}), clock.now)
+    tariff = config.tariff.model_copy(update={"hold": None})
+    needed = config.model_copy(update={"grid": None, "frequency": None, "tariff": tariff})
+    outside = connect(needed, clock.now)  # a wrong word about the grid must not keep the pump
     store = Store(config.storage.directory / "state.db")
     background = [asyncio.ensure_future(job()) for job in outside.background]
     try:

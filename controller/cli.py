@@ -24,6 +24,7 @@ from controller.config import HouseConfig, effective_values
 from controller.config_values import parse_duration
 from controller.connect import connect
 from controller.connect_frequency import frequency_words
+from controller.connect_peak import peak_words
 from controller.danish_tariff import add_danish_tariff_verb
 from controller.explain_verb import add_explain_verb
 from controller.history import add_history_verbs
@@ -144,6 +145,7 @@ def check(
     _warn_of_haste(settings)
     knob = choose_knob(outside.pump.knobs, settings.heat_pump.capability)
     tank = hot_water_words(settings.hot_water, tank_knob(settings, outside.pump.knobs))
+    peak = peak_words(settings, outside.pump.knobs)
     if as_json:
         shown = {key: {"value": _plain(value), "origin": origin} for key, value, origin in values}
         heat = None if knob is None else {"knob": knob.capability, "follows": can_follow(knob)}
@@ -154,6 +156,7 @@ def check(
                 "house": {"loss_w_per_k": house.loss.w_per_k, "range": house.loss.range_w_per_k},
                 "heat": heat,
                 "tank": tank,
+                "peak": peak,
                 "frequency": frequency_words(settings),
                 "signals": signals,
                 "online": [asdict(answer) for answer in answers],
@@ -175,7 +178,8 @@ def check(
         out.print("This pump has no knob for heat.", highlight=False)
     else:
         out.print(f"Heat goes through {knob.capability}: {can_follow(knob)}.", highlight=False)
-    out.print(tank, highlight=False, markup=False)
+    for said in tank, *([] if peak is None else [peak]):
+        out.print(said, highlight=False, markup=False)
     if promise := frequency_words(settings):
         out.print(promise, highlight=False, markup=False)
     will = f"write {', '.join(granted)} to the pump." if granted else "only observe."

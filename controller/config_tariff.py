@@ -13,6 +13,7 @@ from pydantic import (
     model_validator,
 )
 
+from controller.config_peak import PeakHold
 from controller.config_values import Duration, Section
 from controller.tariff_presets import overridden, preset
 
@@ -200,6 +201,7 @@ class TariffSection(Section):
     energy: tuple[EnergyPiece, ...] = Field(())
     export: Export | None = Field(None)
     peak: tuple[Peak, ...] = Field(())
+    hold: PeakHold | None = Field(None)
     _preset_keys: frozenset[str] = PrivateAttr(frozenset())
 
     @model_validator(mode="wrap")

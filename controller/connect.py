@@ -11,9 +11,11 @@ from controller.config_devices import Device as DeviceConfig
 from controller.config_room import Room
 from controller.connect_frequency import seconds_sources
 from controller.connect_grid import grid_source
+from controller.connect_peak import peak_meters
 from controller.connect_prices import price_source
 from controller.connect_weather import weather_source
 from controller.fast_frequency import Seconds
+from controller.fast_peak import Meters
 from controller.secrets import secret
 from drivers.api import Device, HeatPump, Now, PriceSource, Signal, WeatherSource
 from drivers.errors import ConfigurationError
@@ -48,6 +50,7 @@ class Outside:
     grid: GridSource | None = None  # where the grid operator's limit comes from
     receivers: Sequence[Callable[[], Awaitable[None]]] = ()  # what listens for others, in a service
     seconds: Seconds | None = None  # what is read every second; None: no [frequency]
+    peak: Meters | None = None  # read every second against the peaks of the tariff
 
 
 class Links(Protocol):
@@ -136,6 +139,11 @@ def connect(
         meter=lambda device, profile: _metered(device, profile, "every second", used, now=now),
         now=now,
     )
+    peak = peak_meters(
+        config,
+        pump.knobs,
+        meter=lambda device, profile: _metered(device, profile, "every second", used, now=now),
+    )
     return Outside(
         pump=pump,
         devices=devices,
@@ -145,6 +153,7 @@ def connect(
         grid=grid,
         receivers=receivers,
         seconds=seconds,
+        peak=peak,
     )
 
 

@@ -5,7 +5,7 @@ operator above, and below the least power with which the compressor runs on.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeAlias
 
@@ -14,6 +14,7 @@ from controller.estimate import Belief
 from controller.grid_hold import MARGIN_W
 from controller.guard import Altered, Limits, Memory, Purpose, Refused, Verdict
 from controller.pump_power import power_range
+from controller.site import SiteMemory
 from controller.snapshot import Snapshot
 from controller.stages import Stages
 from controller.step import limits
@@ -34,6 +35,7 @@ class Look:
     plan: Plan | None
     verdict: Verdict  # as it goes to the pump: refused too while the clock is in doubt
     writes: bool  # whether the power limit is ours to write at all
+    site: SiteMemory = field(default_factory=SiteMemory)  # what was metered at the connection
 
     @property
     def at(self) -> datetime:

@@ -156,6 +156,7 @@ class Loop:
         look = Look(
             stages=p.stages, snapshot=snapshot, belief=belief, memory=memory, target=wish,
             plan=plan, verdict=may_act, writes=p.actuator.writes(KNOB),
+            site=self._experience.site,
         )  # fmt: skip
         async with self._hands:
             self._fast.look(look)
