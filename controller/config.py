@@ -27,6 +27,8 @@ from controller.config_values import Section as _Section
 from controller.config_weather import WeatherSection
 
 _SECRET = re.compile(r"//.*@")
+LONGEST_SHOWN, LONGEST_REASON = 80, 600
+"""Characters of a wrong value or unknown key that a message quotes, and of what is wrong."""
 
 
 class ConfigError(ValueError):
@@ -156,19 +158,29 @@ def parse_config(data: Mapping[str, Any]) -> HouseConfig:
 
 
 def _in_words(detail: ErrorDetails) -> str:
-    where = [str(part) for part in detail["loc"]]
+    where = [_cut(str(part)) for part in detail["loc"]]
     key = ".".join(where) or "file"
     if detail["type"] == "extra_forbidden":
         near = difflib.get_close_matches(where[-1], _keys_of(where[:-1]), n=1)
         return f"{key}: unknown key" + (f"; did you mean {near[0]!r}?" if near else "")
     if detail["type"] == "missing":
         return f"{key}: required, but missing"
-    return f"{key}: {detail['msg'].removeprefix('Value error, ')} (got {_shown(detail['input'])})"
+    what = detail["msg"].removeprefix("Value error, ")[:LONGEST_REASON]
+    return f"{key}: {what} (got {_shown(detail['input'])})"
 
 
 def _shown(value: object) -> str:
-    """The value as given, without a password that does not belong there."""
-    return "this section" if isinstance(value, Mapping) else _SECRET.sub("//***@", repr(value))
+    """The value as given, cut, and without a password that does not belong there."""
+    if isinstance(value, Mapping):
+        return "this section"
+    try:
+        return _cut(_SECRET.sub("//***@", repr(value)))
+    except ValueError:
+        return "a number of thousands of digits"
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"
 
 
 def _keys_of(path: list[str]) -> list[str]:

@@ -1,6 +1,7 @@
 """[house]: what an owner knows about the building. Pure."""
 
 import difflib
+from functools import cache
 from typing import Annotated, Literal, Self
 from zoneinfo import available_timezones
 
@@ -10,9 +11,15 @@ from controller.config_bill import BillSection
 from controller.config_values import Section as _Section
 
 
+@cache
+def _timezones() -> frozenset[str]:
+    """Looked up once: they are files in many folders."""
+    return frozenset(available_timezones())
+
+
 def _known_timezone(name: str) -> str:
-    if name not in available_timezones():
-        near = difflib.get_close_matches(name, available_timezones(), n=1)
+    if name not in _timezones():
+        near = difflib.get_close_matches(name, _timezones(), n=1)
         raise ValueError(f"unknown time zone{f', did you mean {near[0]!r}?' if near else ''}")
     return name
 

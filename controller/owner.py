@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 
 Answer: TypeAlias = dict[str, Any]
 LONGEST_LINE = 4096
+LONGEST_ANSWER = 1 << 20
 PATIENCE_S = 30.0
 """Handing a slow pump back takes several of its timeouts."""
 
@@ -241,8 +242,11 @@ async def _line(reader: asyncio.StreamReader) -> bytes | Answer:
 
 
 async def ask(path: Path, request: Answer, *, patience_s: float = PATIENCE_S) -> Answer:
-    """Ask a running service; raises OSError when none is listening or it stays silent."""
-    reader, writer = await asyncio.open_unix_connection(path, limit=1 << 20)
+    """Ask a running service.
+
+    Raises OSError when none is listening, it stays silent or answers what nobody understands.
+    """
+    reader, writer = await asyncio.open_unix_connection(path, limit=LONGEST_ANSWER)
     try:
         async with asyncio.timeout(patience_s):
             writer.write(json.dumps(request).encode() + b"\n")
@@ -250,9 +254,21 @@ async def ask(path: Path, request: Answer, *, patience_s: float = PATIENCE_S) ->
             line = await reader.readline()
     except TimeoutError as error:
         raise TimeoutError(f"no answer within {patience_s:g} s") from error
+    except ValueError as error:
+        raise ConnectionError(f"an answer of more than {LONGEST_ANSWER} bytes") from error
     finally:
         writer.close()
     if not line:
         raise ConnectionError("the service closed the channel without an answer")
-    answer: Answer = json.loads(line)
+    return _understood(line)
+
+
+def _understood(line: bytes) -> Answer:
+    """An answer as it was read. Raises `ConnectionError`."""
+    try:
+        answer: Answer | None = json.loads(line)
+    except (ValueError, RecursionError):
+        answer = None
+    if not isinstance(answer, dict) or not isinstance(answer.get("ok"), bool):
+        raise ConnectionError("something else than heatherd answers there")
     return answer

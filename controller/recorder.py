@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from controller import disk, retention
-from controller.records import RecordError, StepRecord, content_hash, from_json, to_json
+from controller.records import UNREADABLE, RecordError, StepRecord, content_hash, from_json, to_json
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +26,9 @@ WAITING_MAX = 10_000
 
 SYNC_EVERY_S = 300.0
 """How much a power cut may cost, in the time of the world: it happens to simulations as well."""
+
+LARGEST_TEXT_BYTES = 16_000_000
+"""Of one kept text, unpacked: a plan or a forecast has some ten thousand."""
 
 _SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS step (at TEXT PRIMARY KEY, record TEXT NOT NULL);
@@ -64,7 +67,7 @@ class Records:
     def latest_at(self) -> datetime | None:
         """When the newest cycle was."""
         ((at,),) = self._rows("SELECT max(at) FROM step")
-        return None if at is None else datetime.fromisoformat(at)
+        return None if at is None else _instant(at)
 
     def records(self, since: datetime | None = None) -> Iterator[StepRecord]:
         """All records (from an instant on) in order of time; an error names the unreadable one."""
@@ -92,7 +95,7 @@ class Records:
     def quarters(self) -> Iterator[tuple[datetime, dict[str, float]]]:
         """Means over quarters of an hour that have outlived their records, in order of time."""
         for at, means in self._rows("SELECT at, means FROM quarter ORDER BY at"):
-            yield datetime.fromisoformat(at), json.loads(means)
+            yield _instant(at), _means(means)
 
     def _first(self, query: str, value: str) -> str | None:
         rows = self._rows(query, value)
@@ -101,7 +104,7 @@ class Records:
     def _rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         try:
             return self._db.execute(query, values).fetchall()
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OverflowError, UnicodeDecodeError) as error:
             raise RecordError(f"the records cannot be read: {error}") from error
 
 
@@ -233,7 +236,25 @@ class Recorder(Records):
 
 
 def _text(body: bytes) -> str:
+    unpacker = zlib.decompressobj()
     try:
-        return zlib.decompress(body).decode()
+        text = unpacker.decompress(body, LARGEST_TEXT_BYTES).decode()
     except (zlib.error, UnicodeDecodeError, TypeError) as error:
-        raise RecordError(f"a kept text cannot be read: {error}") from error
+        raise RecordError(f"a kept text cannot be read: {str(error)[:80]}") from error
+    if not unpacker.eof:
+        raise RecordError(f"a kept text is cut, or larger than {LARGEST_TEXT_BYTES} bytes")
+    return text
+
+
+def _means(text: Any) -> dict[str, float]:
+    try:
+        return {name: float(mean) for name, mean in json.loads(text).items()}
+    except UNREADABLE as error:
+        raise RecordError(f"the means of a quarter of an hour cannot be read: {error}") from error
+
+
+def _instant(stamp: Any) -> datetime:
+    try:
+        return datetime.fromisoformat(stamp)
+    except (ValueError, TypeError) as error:
+        raise RecordError(f"{str(stamp)[:40]!r} is no instant") from error

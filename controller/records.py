@@ -29,6 +29,9 @@ VERSION = 3
 EARLIER_VERSION = 2
 """Still read: there the unexplained heat was one, and plans counted on its mean over a day."""
 
+LONGEST_REASON = 200
+"""Characters of an unreadable record that an error quotes."""
+
 UNREADABLE = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError)
 """What Python says to a text that is not a record."""
 
@@ -117,12 +120,14 @@ def from_json(text: str) -> StepRecord:
     try:
         body = json.loads(text)
         if body["v"] not in (VERSION, EARLIER_VERSION):
-            raise RecordError(f"record version {body['v']}, this program reads {VERSION}")
+            raise RecordError(
+                f"record version {str(body['v'])[:LONGEST_REASON]}, this program reads {VERSION}"
+            )
         return _record_in(body)
     except RecordError:
         raise
     except UNREADABLE as error:
-        raise RecordError(f"not a record: {error!r}") from error
+        raise RecordError(f"not a record: {repr(error)[:LONGEST_REASON]}") from error
 
 
 def _record_in(body: Mapping[str, Any]) -> StepRecord:

@@ -15,7 +15,7 @@ from controller.learned import LEARNED_BUILDING
 from controller.model import house_model
 from controller.planner import PLAN, REQUEST, solve_request
 from controller.recorder import Records
-from controller.records import VERSION, StepRecord
+from controller.records import LONGEST_REASON, UNREADABLE, VERSION, StepRecord
 from controller.stages import Stages, previous_of, settings_of
 from controller.step import machine
 from drivers.api import Knob
@@ -79,7 +79,7 @@ def replay(
             stages = Stages(config, house_model(config, _learned(records, record)), knobs)
         if before is None or record.plan_hash != before.plan_hash:
             plan = _plan(records, record.plan_hash)
-        yield _step(stages, before if record.continues else None, record, plan)
+        yield _run_again(stages, before if record.continues else None, record, plan)
         before = record
 
 
@@ -125,6 +125,17 @@ def _kept(records: Records, kind: str, name: str) -> str:
     if text is None:
         raise ReplayError(f"{kind} {name} is not among the records")
     return text
+
+
+def _run_again(
+    stages: Stages, before: StepRecord | None, record: StepRecord, plan: Plan | None
+) -> Difference | None:
+    """One step; a record in its form can still hold what no cycle has written."""
+    try:
+        return _step(stages, before, record, plan)
+    except UNREADABLE as error:
+        why = repr(error)[:LONGEST_REASON]
+        raise ReplayError(f"the record of {record.at} cannot be run again: {why}") from error
 
 
 def _step(

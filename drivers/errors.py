@@ -12,9 +12,15 @@ DriverError
 
 from datetime import datetime
 
+LONGEST_LINE = 500
+"""Characters of a line of a message: it may quote what a device or a service has said."""
+
 
 class DriverError(Exception):
     """Any failure of a driver; the message states the fact in words an owner can act on."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("\n".join(line[:LONGEST_LINE] for line in message.splitlines()))
 
 
 class TransientError(DriverError):

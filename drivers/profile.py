@@ -19,10 +19,12 @@ from drivers.points import Point
 from drivers.profile_knobs import Points, knob_problems, read_knobs, read_signals
 from drivers.profile_modbus import Block, ModbusConnection, layout_problems, merged_blocks
 from drivers.profile_mqtt import MqttConnection
-from drivers.section import Section, suggestion
+from drivers.section import Section, shown, suggestion
 from drivers.topics import TopicPoint
 
 _FOLDER = Path(__file__).parent / "profiles"
+LARGEST_BYTES = 1_000_000
+"""The longest shipped profile has some 50 kB."""
 
 
 class Transport(StrEnum):
@@ -121,17 +123,24 @@ def load_profile(name_or_path: str | Path) -> AnyProfile:
         shipped = shipped_profiles()
         if name not in shipped:
             raise ConfigurationError(
-                f"no profile '{name}'{suggestion(name, list(shipped))}; shipped are "
+                f"no profile {shown(name)}{suggestion(name, list(shipped))}; shipped are "
                 f"{', '.join(shipped)}; your own is given as the path of a .toml file"
             )
         path = _FOLDER / f"{name}.toml"
     try:
-        mapping = tomllib.loads(path.read_text(encoding="utf-8"))
+        with path.open("rb") as file:
+            content = file.read(LARGEST_BYTES + 1)
     except OSError as error:
         raise ConfigurationError(f"{path}: cannot be read: {error.strerror}") from error
+    if len(content) > LARGEST_BYTES:
+        raise ConfigurationError(f"{path}: more than {LARGEST_BYTES} bytes are no profile")
+    try:
+        mapping = tomllib.loads(content.decode())
+    except RecursionError as error:
+        raise ConfigurationError(f"{path}: is not valid TOML: nested without end") from error
     except UnicodeDecodeError as error:
         raise ConfigurationError(f"{path}: is not UTF-8 text") from error
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # also numbers of thousands of digits
         raise ConfigurationError(f"{path}: is not valid TOML: {error}") from error
     return parse_profile(mapping, str(path))
 

@@ -7,12 +7,29 @@ from enum import StrEnum
 from typing import TypeVar
 
 Choice = TypeVar("Choice", bound=StrEnum)
+LONGEST_SHOWN = 80
+"""Characters of a wrong value that a problem quotes."""
 
 
 def suggestion(word: str, known: list[str]) -> str:
     """A hint at the known word that was probably meant, or nothing."""
     close = difflib.get_close_matches(word, known, n=1)
     return f"; did you mean '{close[0]}'?" if close else ""
+
+
+def shown(value: object) -> str:
+    """As much of a wrong value as a person reads."""
+    try:
+        return repr(value)[:LONGEST_SHOWN]
+    except ValueError:
+        return "a number of thousands of digits"
+
+
+def _is_finite(value: float) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number beyond all floats
+        return False
 
 
 class Section:
@@ -43,7 +60,7 @@ class Section:
             return default or ""
         if isinstance(value, str):
             return value
-        self.problem(key, f"must be a text, not {value!r}")
+        self.problem(key, f"must be a text, not {shown(value)}")
         return ""
 
     def flag(self, key: str, default: bool) -> bool:
@@ -53,7 +70,7 @@ class Section:
             return default
         if isinstance(value, bool):
             return value
-        self.problem(key, f"must be true or false, not {value!r}")
+        self.problem(key, f"must be true or false, not {shown(value)}")
         return default
 
     def whole(self, key: str, default: int | None = None, *, low: int, high: int) -> int:
@@ -63,7 +80,7 @@ class Section:
             return low if default is None else default
         if isinstance(value, int) and not isinstance(value, bool) and low <= value <= high:
             return value
-        self.problem(key, f"must be a whole number from {low} to {high}, not {value!r}")
+        self.problem(key, f"must be a whole number from {low} to {high}, not {shown(value)}")
         return low
 
     def number(self, key: str, default: float | None = None) -> float:
@@ -78,9 +95,9 @@ class Section:
         value = self._get(key, required=required)
         if value is None:
             return None
-        if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+        if isinstance(value, int | float) and not isinstance(value, bool) and _is_finite(value):
             return float(value)
-        self.problem(key, f"must be a number, not {value!r}")
+        self.problem(key, f"must be a number, not {shown(value)}")
         return None
 
     def wholes(self, key: str) -> tuple[int, ...]:
@@ -90,7 +107,7 @@ class Section:
             return ()
         if isinstance(value, list) and all(type(entry) is int for entry in value):
             return tuple(value)
-        self.problem(key, f"must be a list of whole numbers, not {value!r}")
+        self.problem(key, f"must be a list of whole numbers, not {shown(value)}")
         return ()
 
     def optional_whole(self, key: str, *, low: int, high: int) -> int | None:
@@ -106,7 +123,7 @@ class Section:
             return ()
         if isinstance(value, list) and all(isinstance(entry, str) for entry in value):
             return tuple(value)
-        self.problem(key, f"must be a list of texts, not {value!r}")
+        self.problem(key, f"must be a list of texts, not {shown(value)}")
         return ()
 
     def choice(self, key: str, choices: type[Choice], default: Choice | None = None) -> Choice:
@@ -117,7 +134,7 @@ class Section:
             return choices(value)
         if value is not None:
             hint = suggestion(str(value), words)
-            self.problem(key, f"must be one of {', '.join(words)}, not {value!r}{hint}")
+            self.problem(key, f"must be one of {', '.join(words)}, not {shown(value)}{hint}")
         return next(iter(choices)) if default is None else default
 
     def tables(self, key: str) -> dict[str, object]:

@@ -16,6 +16,11 @@ from pathlib import Path
 from drivers.errors import ConfigurationError, TransientError
 
 STEPS_S = (900, 1800, 3600)
+LARGEST_BYTES = 20_000_000
+"""Five years of quarter-hours have some 8 MB."""
+
+LONGEST_S = 10 * 366 * 86400
+"""Rows further apart are not of one series: a wrong year must not fill the memory with holes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +82,17 @@ class SeriesFile:
             version = (stat.st_mtime_ns, stat.st_size)
             if version == self._version:
                 return
+            if stat.st_size > LARGEST_BYTES:
+                raise ConfigurationError(f"{self.path}: has more than {LARGEST_BYTES} bytes")
             text = self.path.read_text(encoding="utf-8-sig")
         except OSError as error:
             raise TransientError(f"{self.path}: cannot be read: {error.strerror}") from error
         except UnicodeDecodeError as error:
             raise ConfigurationError(f"{self.path}: is not UTF-8 text") from error
-        rows = self._parsed(text, datetime.fromtimestamp(stat.st_mtime, UTC))
+        try:
+            rows = self._parsed(text, datetime.fromtimestamp(stat.st_mtime, UTC))
+        except csv.Error as error:
+            raise ConfigurationError(f"{self.path}: is not CSV: {error}") from error
         self._step_s = self._step(rows)
         self._rows = rows
         self._version = version
@@ -120,10 +130,13 @@ class SeriesFile:
         try:
             instant = datetime.fromisoformat(cell.strip())
         except ValueError as error:
-            raise self._wrong(line, f"'{cell}' is not an ISO 8601 time") from error
+            raise self._wrong(line, f"{_shown(cell)} is not an ISO 8601 time") from error
         if instant.tzinfo is None:
-            raise self._wrong(line, f"'{cell}' has no offset; write 2026-01-31T13:00:00Z")
-        return instant.astimezone(UTC)
+            raise self._wrong(line, f"{_shown(cell)} has no offset; write 2026-01-31T13:00:00Z")
+        try:
+            return instant.astimezone(UTC)
+        except OverflowError as error:
+            raise self._wrong(line, f"{_shown(cell)} is no time of this world") from error
 
     def _number(self, line: int, cell: str) -> float | None:
         if not cell.strip():
@@ -131,9 +144,9 @@ class SeriesFile:
         try:
             number = float(cell)
         except ValueError as error:
-            raise self._wrong(line, f"'{cell}' is not a number") from error
+            raise self._wrong(line, f"{_shown(cell)} is not a number") from error
         if not math.isfinite(number):
-            raise self._wrong(line, f"'{cell}' is not a finite number")
+            raise self._wrong(line, f"{_shown(cell)} is not a finite number")
         return number
 
     def _step(self, rows: Sequence[Row]) -> int:
@@ -141,6 +154,8 @@ class SeriesFile:
         gaps_s = [(after.at - before.at).total_seconds() for before, after in pairwise(rows)]
         if not gaps_s:
             raise ConfigurationError(f"{self.path}: needs at least two lines of values")
+        if sum(gaps_s) > LONGEST_S:
+            raise ConfigurationError(f"{self.path}: spans more than ten years")
         step_s = min(gaps_s)
         if step_s not in STEPS_S:
             raise ConfigurationError(
@@ -153,3 +168,8 @@ class SeriesFile:
 
     def _wrong(self, line: int, what: str) -> ConfigurationError:
         return ConfigurationError(f"{self.path}, line {line}: {what}")
+
+
+def _shown(cell: str) -> str:
+    """As much of a cell as a person reads."""
+    return repr(cell[:40])

@@ -55,17 +55,17 @@ class Awattar:
             if price.unit.replace(" ", "").lower() != _UNIT:
                 raise TransientError(f"{self.name}: prices in {price.unit} instead of EUR/MWh")
             length_s = (price.end_timestamp - price.start_timestamp) // 1000
-            starts_at = instant_of(price.start_timestamp / 1000.0, self.name)
+            starts_at = instant_of(price.start_timestamp // 1000, self.name)
             spans.append(Span(starts_at, length_s, per_kwh(price.marketprice)))
         return series_of(spans, issued_at=at, currency="EUR", source=self.name)
 
 
-def instant_of(epoch_s: float, source: str) -> datetime:
+def instant_of(epoch_s: int, source: str) -> datetime:
     """Seconds since 1970 as an instant. Raises `TransientError`."""
     try:
         return datetime.fromtimestamp(epoch_s, UTC)
     except (ValueError, OverflowError, OSError) as error:
-        raise TransientError(f"{source}: {epoch_s:g} is no time") from error
+        raise TransientError(f"{source}: {str(epoch_s)[:40]} s since 1970 is no time") from error
 
 
 def _milliseconds(at: datetime) -> str:

@@ -5,9 +5,9 @@ from datetime import datetime
 from typing import Protocol
 
 from drivers.api import PriceSeries
-from drivers.errors import ConfigurationError, DriverError, SlowDownError
+from drivers.errors import ConfigurationError, DriverError, SlowDownError, TransientError
 from drivers.prices.polling import Attempt, Publication, next_ask_at
-from drivers.prices.series import KEPT_HISTORY, ends_at, joined, known_until, scaled, since
+from drivers.prices.series import KEPT_AHEAD, KEPT_HISTORY, joined, known_until, scaled, within
 
 
 class PriceService(Protocol):
@@ -113,10 +113,13 @@ class LivePrices:
         return scaled(series, self._exchange_rate, self._currency)
 
     def _together(self, fresh: PriceSeries, now: datetime) -> PriceSeries:
-        held = self._held
-        if held is None or ends_at(held) <= now - KEPT_HISTORY:
-            return fresh
-        both = since(joined(fresh, held), now - KEPT_HISTORY)
+        news = _around(fresh, now)
+        if news is None:
+            raise TransientError(f"{self.name}: the answer holds no price of these days")
+        held = None if self._held is None else _around(self._held, now)
+        if held is None:
+            return news
+        both = joined(news, held)
         same = both.per_kwh == held.per_kwh and both.starts_at == held.starts_at
         return held if same and both.preliminary == held.preliminary else both
 
@@ -126,3 +129,8 @@ class LivePrices:
         if known_until(held, now) >= until and not held.preliminary:
             return None
         return Attempt(now, 1 if self._attempt is None else self._attempt.failures + 1)
+
+
+def _around(series: PriceSeries, now: datetime) -> PriceSeries | None:
+    """The part that counts now; whatever an answer says of other years cannot stay in the way."""
+    return within(series, now - KEPT_HISTORY, now + KEPT_AHEAD)

@@ -22,6 +22,9 @@ STEPS_S = (900, 1800, 3600)
 LONGEST_S = 366 * 86400
 """No service is asked for more than two days; a longer answer is damaged."""
 
+KEPT_AHEAD = timedelta(days=7)
+"""No market publishes as far; a price beyond is a damaged date and must not stay until its day."""
+
 KEPT_HISTORY = timedelta(days=7)
 """How much of the past stays beside new prices: a week holds each kind of day once, and the shape
 of unknown days is guessed from known ones."""
@@ -62,8 +65,14 @@ class Span:
 
 
 def utc(at: datetime) -> datetime:
-    """An instant in UTC. A stamp without offset counts as UTC: only for services that say so."""
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    """An instant in UTC. A stamp without offset counts as UTC: only for services that say so.
+
+    Raises `TransientError` for the first and last hours of the calendar.
+    """
+    try:
+        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    except OverflowError as error:
+        raise TransientError(f"{at.isoformat()} is no time of these days") from error
 
 
 def spaced(prices: Iterable[tuple[datetime, float | None]]) -> list[Span]:
@@ -167,12 +176,15 @@ def joined(first: PriceSeries, second: PriceSeries) -> PriceSeries:
     )
 
 
-def since(series: PriceSeries, at: datetime) -> PriceSeries:
-    """The part that begins at `at` or later; at least the last step."""
-    gone = math.floor((at - series.starts_at) / timedelta(seconds=series.step_s))
-    gone = max(0, min(gone, len(series.per_kwh) - 1))
-    starts_at = series.starts_at + timedelta(seconds=series.step_s * gone)
-    return replace(series, starts_at=starts_at, per_kwh=tuple(series.per_kwh[gone:]))
+def within(series: PriceSeries, first: datetime, last: datetime) -> PriceSeries | None:
+    """The steps that begin from `first` to `last`; None where no price of them is known."""
+    step = timedelta(seconds=series.step_s)
+    place = max(0, math.ceil((first - series.starts_at) / step))
+    end = max(0, math.ceil((last - series.starts_at) / step))
+    prices = tuple(series.per_kwh[place:end])
+    if all(price is None for price in prices):
+        return None
+    return replace(series, starts_at=series.starts_at + step * place, per_kwh=prices)
 
 
 def scaled(series: PriceSeries, factor: float, currency: str) -> PriceSeries:

@@ -39,6 +39,12 @@ SLOW_DOWN_S = 600.0
 LONGEST_WAIT = timedelta(days=1)
 """However long a service says that an answer lasts or that we must wait."""
 
+LONGEST_VALIDATOR = 1000
+"""Characters of an ETag or date that is sent back."""
+
+LONGEST_REASON = 200
+"""Characters of what the HTTP library quotes of a damaged answer."""
+
 KEPT_ANSWERS = 16
 """Different questions whose answers are kept for validation."""
 
@@ -100,7 +106,8 @@ class HttpAnswer:
         expires_at, sent_at = self._instant("expires"), self._instant("date")
         if expires_at is None:
             return None
-        return self.at + min(expires_at - (sent_at or self.at), LONGEST_WAIT)
+        lifetime = expires_at - (sent_at or self.at)
+        return self.at + min(max(lifetime, timedelta(0)), LONGEST_WAIT)
 
     @property
     def retry_at(self) -> datetime:
@@ -148,7 +155,7 @@ class HttpAnswer:
     def _instant(self, header: str) -> datetime | None:
         try:
             instant = parsedate_to_datetime(self.headers[header])
-        except (KeyError, ValueError):
+        except (KeyError, ValueError, OverflowError):
             return None
         return instant if instant.tzinfo is not None else None
 
@@ -225,7 +232,7 @@ class WebLink:
         except httpx.DecodingError as error:
             raise TransientError(f"{place} sent a damaged answer") from error
         except httpx.RequestError as error:
-            why = str(error) or type(error).__name__
+            why = str(error)[:LONGEST_REASON] or type(error).__name__
             raise LinkLostError(f"{place} cannot be reached: {why}") from error
 
     async def _asked(self, request: HttpRequest, at: datetime, trust: ssl.SSLContext) -> HttpAnswer:
@@ -328,7 +335,16 @@ def _validated(request: HttpRequest, kept: HttpAnswer | None) -> HttpRequest:
     if kept is None:
         return request
     pairs = (("etag", "If-None-Match"), ("last-modified", "If-Modified-Since"))
-    validators = [(ask, kept.headers[told]) for told, ask in pairs if told in kept.headers]
+    validators = [
+        (ask, kept.headers[told])
+        for told, ask in pairs
+        if told in kept.headers and _can_be_sent(kept.headers[told])
+    ]
     return HttpRequest(
         url=request.url, params=request.params, headers=(*request.headers, *validators)
     )
+
+
+def _can_be_sent(value: str) -> bool:
+    """Whether a header may be given back; servers say things that no request may hold."""
+    return value.isascii() and value.isprintable() and len(value) <= LONGEST_VALIDATOR

@@ -106,7 +106,7 @@ def _utc(moment: int | datetime, source: str) -> datetime:
     try:
         return datetime.fromtimestamp(moment, UTC)
     except (ValueError, OverflowError, OSError) as error:
-        raise TransientError(f"{source}: {moment} is no time") from error
+        raise TransientError(f"{source}: {str(moment)[:40]} is no time") from error
 
 
 def _understood(answer: HttpAnswer) -> HttpAnswer:
