@@ -140,12 +140,21 @@ def shift_setting(
 
 
 def limit_setting(
-    knob: Knob, heat_w: float, plan: Plan, *, belief: Belief, model: HouseModel, snapshot: Snapshot
+    knob: Knob,
+    heat_w: float,
+    plan: Plan,
+    *,
+    belief: Belief,
+    model: HouseModel,
+    snapshot: Snapshot,
+    always: bool = False,
 ) -> float:
-    """The value of a knob that only holds back: free where the plan wants as much as the pump."""
+    """The value of a knob that only holds back: free where the plan wants as much as the pump,
+    unless it is `always` to hold."""
     low, high = span(knob)
     coming = ahead(plan, snapshot.at, belief=belief, model=model)
-    if coming is None or heat_w >= HOLD_BACK_FRAC * float(coming.own_w[0]):
+    free = coming is None or heat_w >= HOLD_BACK_FRAC * float(coming.own_w[0])
+    if free and not always:
         return in_range(knob, high)
     outdoor_c, flow_c = snapshot.value(Signal.OUTDOOR_C), snapshot.value(Signal.FLOW_C)
     warm_c = MODEST_FLOW_C if flow_c is None else max(flow_c, COOLEST_FLOW_C)

@@ -72,6 +72,7 @@ class Machine:
     modulation_min_frac: float
     tank_knob: Knob | None = None  # None: hot water is the pump's own
     power_knob: Knob | None = None  # takes the grid operator's limit; None: nobody limits, or none
+    always_held: bool = False  # a power limit is always that of the plan: there is more to give
 
 
 def machine(
@@ -91,6 +92,7 @@ def machine(
         modulation_min_frac=pump.modulation_min_frac,
         tank_knob=tank_knob,
         power_knob=power_knob,
+        always_held=config.frequency is not None and config.frequency.droop.down,
     )
 
 
@@ -183,7 +185,10 @@ def _run_or_rest(
     share_frac = belief.heating_share_frac if planned is None else 1.0
     asked_w = max(heat_w / share_frac, least_w)
     if knob.capability in LIMITS:
-        value = limit_setting(knob, asked_w, plan, belief=belief, model=model, snapshot=snapshot)
+        value = limit_setting(
+            knob, asked_w, plan, belief=belief, model=model, snapshot=snapshot,
+            always=machine.always_held,
+        )  # fmt: skip
         return Wanted({knob.capability: value}, True, heat_w, plan.source, "heat")
     path = _heat_path(belief, model, memory, snapshot.at)
     stated_w = lowest_heat_w(snapshot, replace(belief, lowest_frac=None), model, machine)
