@@ -26,6 +26,7 @@ class Episode:
     highest_w: float | None = None  # at the meter, once obeyed
     drawn_kwh: float = 0.0
     over_s: float = 0.0  # above the limit, the time to obey it not counted
+    frost_s: float = 0.0  # at the frost floor, where what is guaranteed may be drawn
     unmeasured_s: float = 0.0
     total_w: float | None = None  # as the operator said it for all who share it
     stated_s: float = 0.0  # the others' share was stated because nothing measured it
@@ -95,15 +96,22 @@ def _continues(episode: Episode, grid: GridLimit | None) -> bool:
     return grid is not None and (grid.said_w, grid.state) == (said_w, episode.state)
 
 
-def _allowed_w(episode: Episode, grid: GridLimit | None) -> float:
-    """What the pump might draw by this record; the others' share is not the same all the time."""
+def _limit_w(episode: Episode, record: StepRecord) -> float:
+    """Of the pump by this record; the others' share is not the same all the time."""
+    grid = record.snapshot.grid
     return episode.limit_w if grid is None or grid.limit_w is None else grid.limit_w
+
+
+def _allowed_w(episode: Episode, record: StepRecord) -> float:
+    """The limit, or at the frost floor what is guaranteed."""
+    hold, limit_w = record.memory.grid, _limit_w(episode, record)
+    return limit_w if hold is None else max(limit_w, hold.allowed_w)
 
 
 def _seen(episode: Episode, record: StepRecord) -> Episode:
     power_w = record.snapshot.pump_power_w
-    allowed_w = _allowed_w(episode, record.snapshot.grid)
-    episode = replace(episode, limit_w=min(episode.limit_w, allowed_w))
+    allowed_w = _allowed_w(episode, record)
+    episode = replace(episode, limit_w=min(episode.limit_w, _limit_w(episode, record)))
     if power_w is None:
         return episode
     if episode.obeyed_at is None:
@@ -123,7 +131,9 @@ def _counted(episode: Episode, last: StepRecord, at: datetime, obey_within_s: fl
     if power_w is None:
         return replace(episode, unmeasured_s=episode.unmeasured_s + span_s)
     late = (last.at - episode.received_at).total_seconds() >= obey_within_s
-    allowed_w = _allowed_w(episode, last.snapshot.grid)
+    allowed_w = _allowed_w(episode, last)
+    if allowed_w > _limit_w(episode, last):
+        episode = replace(episode, frost_s=episode.frost_s + span_s)
     over = (late or episode.obeyed_at is not None) and breaks(power_w, allowed_w)
     return replace(
         episode,

@@ -53,6 +53,7 @@ def _row(store: Records, episode: Episode, within_s: float) -> dict[str, Any]:
         "highest_w": e.highest_w,
         "drawn_kwh": round(e.drawn_kwh, 3),
         "minutes_over": round(e.over_s / 60.0, 1),
+        "minutes_at_frost_floor": round(e.frost_s / 60.0, 1),
         "minutes_unmeasured": round(e.unmeasured_s / 60.0, 1),
         "minutes_share_stated": round(e.stated_s / 60.0, 1),
         "notice_at": _stamp(e.notice_at),

@@ -51,12 +51,21 @@ class Limited:
 
 
 def limited(
-    directory, script, *, grid, days=0.115, lives=(), outside=lambda _, out: out, **changes
+    directory,
+    script,
+    *,
+    grid,
+    days=0.115,
+    lives=(),
+    outside=lambda _, out: out,
+    comfort=None,
+    **changes,
 ):
     """One run of the service, ended and begun again at each instant of `lives`."""
     chosen = spec(days=days, **changes)
     archive = archive_of(chosen)
-    config = config_of(chosen, archive, directory).model_copy(
+    sections = {} if comfort is None else {"comfort": comfort}
+    config = config_of(chosen, archive, directory, **sections).model_copy(
         update={"grid": GridSection.model_validate(grid)}
     )
 
@@ -225,3 +234,33 @@ def test_a_limit_of_the_house_leaves_the_pump_what_the_measured_household_does_n
     assert episode.stated_s >= 600.0
     cooking = story.power_w(0.64, 0.7)
     assert max(cooking) <= 1000.0 < max(story.power_w(0.42, 0.6))
+
+
+FROST_C = 19.5
+
+
+def test_a_reduction_to_nothing_never_takes_the_heat_against_frost(tmp_path):
+    def keeps_its_tank(world):
+        world.box.lift()
+        world.house.firmware.dhw_start_c = 10.0  # hot water is another story
+
+    script = {
+        at_hour(0.05): keeps_its_tank,
+        at_hour(0.2): lambda world: world.box.announce(at_hour(1), at_hour(5), 0.0),
+    }
+    story = limited(
+        tmp_path, script, days=5.3 / 24, comfort={"frost_c": FROST_C, "away_c": 20.0},
+        grid={"topic": TOPIC, "failsafe_w": 9000.0, "connected_w": 6000.0, "recovery": "1 min"},
+    )  # fmt: skip
+    (window,) = [e for e in log_of(story) if e.state is GridState.REDUCTION]
+    inside = story.between(1.1, 5.0)
+    cold = [r for r in inside if r.memory.grid.allowed_w > 0.0]
+    assert cold  # the house did come to its frost floor
+    assert {r.memory.grid.allowed_w for r in cold} == {4200.0}
+    assert max(r.snapshot.pump_power_w for r in cold) > 500.0
+    assert max(r.snapshot.pump_power_w for r in inside) <= 4200.0
+    first = inside.index(cold[0])
+    assert all(r.snapshot.pump_power_w < 150.0 for r in inside[5:first])
+    assert min(story.story.rooms_c()) > FROST_C - 0.5
+    assert window.frost_s > 0.0
+    assert window.obeyed_at - window.received_at <= OBEYED_WITHIN
