@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 
 from guarded import snapshot
 
@@ -47,6 +48,12 @@ def house(promise=PROMISE, **heat_pump):
     return parse_config({**DOCUMENT, "heat_pump": pump, "frequency": promise})
 
 
+@cache
+def usual():
+    """The house as it is configured, and its stages: reading profiles takes its time."""
+    return stages_of(house())
+
+
 def stages_of(config):
     knobs = load_profile(config.heat_pump.profile).knobs
     heat = choose_knob(knobs, config.heat_pump.capability)
@@ -71,8 +78,7 @@ def plan(power_w=1800.0, hours=4):
 
 def look(config=None, *, values=RUNNING, after=timedelta(0), **changes):
     """A healthy moment in which the pump heats; changes are of the look itself."""
-    config = house() if config is None else config
-    stages = stages_of(config)
+    stages = usual() if config is None else stages_of(config)
     seen = snapshot(values, AT + after)
     return replace(
         Look(

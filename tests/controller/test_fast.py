@@ -1,13 +1,15 @@
 """The one-second loop: wishes fold to one limit, the cycle owns the knob, nothing outlives it."""
 
 import asyncio
+import tempfile
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from fast_looks import AT, FLOW, POWER, look
 from guarded import snapshot
 from hands import hand, held, make_rig, written
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from controller.clock import SteppedClock
@@ -15,6 +17,7 @@ from controller.fast import HOLD_S, STEP, FastLoop, Wish, folded
 from controller.fast_bounds import Barred, Bounds, standing
 from controller.grid_hold import MARGIN_W, GridHold
 from controller.guard import Allowed, Altered, Memory, Purpose, Refused
+from controller.store import open_store
 from drivers.api import OperatingState, Signal
 from drivers.errors import LinkLostError
 from drivers.profile import load_modbus_profile
@@ -264,3 +267,53 @@ def test_defrosting_and_the_end_of_legionella_are_left_alone(state, tank_c, reas
     barred = standing(look(snapshot=snapshot(values)))
     assert isinstance(barred, Barred)
     assert barred.reasons[0].startswith(reason)
+
+
+acts = st.one_of(
+    st.tuples(st.just("wish"), wishes),
+    st.tuples(st.just("rest"), st.none()),
+    st.tuples(st.just("cycle"), st.none() | st.floats(600.0, 5000.0)),
+    st.tuples(st.just("dim"), st.floats(700.0, 5000.0)),
+    st.tuples(st.just("refuse"), st.none()),
+    st.tuples(st.just("hand back"), st.none()),
+)
+
+
+@given(story=st.lists(acts, max_size=12))
+@settings(max_examples=60, deadline=None)
+def test_whatever_happens_the_register_holds_the_last_word_inside_the_bounds(story):
+    """Wishes, cycles, dimming, refusals and hand-backs in any order, one a second."""
+
+    async def live(store):
+        scene = Scene(store)
+        own_w, most_w, wanted, barred = None, 20000.0, None, False
+        for act, value in [("cycle", None), *story]:
+            if act in ("cycle", "dim"):
+                barred = False
+            if act in ("wish", "rest"):
+                wanted = value
+                await scene.second(value)
+            elif act == "cycle":
+                own_w, most_w = value, 20000.0
+                own = {} if own_w is None else {POWER: float(round(own_w))}
+                await scene.cycle(verdict=Allowed({FLOW: 40.0, **own}))
+            elif act == "dim":
+                own_w, most_w = float(int(value - MARGIN_W)), value - MARGIN_W
+                dimmed = Altered({FLOW: 40.0, POWER: own_w}, ("dso",), {POWER: Purpose.DSO})
+                await scene.cycle(verdict=dimmed, memory=Memory(grid=GridHold(value)))
+            else:
+                own_w, wanted, barred = None, None, True
+                if act == "refuse":
+                    await scene.cycle(verdict=Refused(("no",)))
+                else:
+                    scene.fast.forget("released")
+                    await scene.actuator.hand_back(scene.clock.now())
+            await scene.second(wanted)
+            limit_w = await scene.limit_w()
+            if wanted is None or barred:
+                assert limit_w == (FREE if own_w is None else round(own_w))
+            else:
+                assert limit_w <= most_w
+
+    with tempfile.TemporaryDirectory() as folder, open_store(Path(folder) / "s.db") as store:
+        asyncio.run(live(store))

@@ -168,6 +168,10 @@ def test_a_limit_is_free_for_as_much_as_the_pump_would_do(model: HouseModel) -> 
         limit_setting(LIMIT, load_w(model), plan, belief=known(model), model=model, snapshot=seen())
         == 20000.0
     )
+    always_w = limit_setting(
+        LIMIT, load_w(model), plan, belief=known(model), model=model, snapshot=seen(), always=True
+    )
+    assert 500.0 < always_w < 5000.0  # what the plan wants, so that there is more to give
     held_w = limit_setting(LIMIT, 2000.0, plan, belief=known(model), model=model, snapshot=seen())
     assert 500.0 <= held_w < 1200.0
     share = replace(LIMIT, capability=Capability.COMPRESSOR_LIMIT, minimum=0.0, maximum=1.0,

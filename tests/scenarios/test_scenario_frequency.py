@@ -14,6 +14,7 @@ from scripted import START, ScriptedWorld, config_of, live, records_in, spec
 from bench.run import archive_of
 from controller.config_frequency import FrequencySection
 from controller.config_grid import GridSection
+from controller.fast_frequency import FrequencyDuty
 from drivers.transports.modbus import LinkPool
 from hil.control_box import ControlBox
 from hil.modbus_server import BusServer
@@ -103,9 +104,10 @@ class Lived:
 
 
 def lived(
-    directory, *, minutes, promise=PROMISE, prepare=lambda _: None, wire=False, **sections
+    directory, *, minutes, promise=PROMISE, prepare=lambda _: None, wire=False, knob="auto",
+    **sections,
 ):  # fmt: skip
-    chosen = spec(days=minutes / 1440.0)
+    chosen = spec(days=minutes / 1440.0, knob=knob)
     archive = archive_of(chosen)
     config = config_of(chosen, archive, directory, **sections).model_copy(
         update={
@@ -202,6 +204,40 @@ def test_the_grid_operators_limit_is_lower_and_wins(hour):
     assert in_force_w <= LIMIT_W
     assert all(limit_w <= in_force_w for limit_w in hour.limits_w(3120, 3230))
     assert max(hour.drawn_w(3120, 3230)) <= LIMIT_W
+
+
+def test_a_product_of_both_directions_gives_and_takes_around_the_plan_s_limit(tmp_path):
+    promise = PROMISE | {"product": "fcr_n", "capacity_w": 200.0}
+    down, up = (1620, 1680), (1740, 1800)
+    seen = lived(
+        tmp_path, minutes=31, promise=promise, knob="power_limit",
+        prepare=lambda world: setattr(world, "dips", {down: -0.05, up: 0.05}),
+    )  # fmt: skip
+    assert seen.note_at(1600).startswith(("frequency: armed", "frequency: answering"))
+    for (first, last), share in ((down, -0.5), (up, 0.5)):
+        rows = seen.span(first + 20, last)
+        moved_w = [1e6 * (float(r["InsAcPow"]) - float(r["CalcBaseline"])) for r in rows]
+        assert sum(moved_w) / len(moved_w) == pytest.approx(share * 200.0, abs=40.0)
+
+
+def test_a_loop_that_breaks_is_told_and_the_cycles_take_the_limit_back(tmp_path, monkeypatch):
+    wish = FrequencyDuty.wish
+
+    async def broken(duty, at, passed_s):
+        if (at - START).total_seconds() >= 1650:
+            raise ZeroDivisionError("broken")
+        return await wish(duty, at, passed_s)
+
+    monkeypatch.setattr(FrequencyDuty, "wish", broken)
+    seen = lived(
+        tmp_path, minutes=29, prepare=lambda world: setattr(world, "dips", {(1640, 1740): 0.3})
+    )
+    assert max(seen.limits_w(1640, 1650)) < 1200  # it was answering
+    assert seen.limits_w(1650, 1685) == [65535]
+    assert len(seen.records) == 29
+    assert seen.records[-1].notes[-1] == (
+        "the one-second loop is off until the next start: ZeroDivisionError: broken"
+    )
 
 
 @pytest.mark.sockets
