@@ -1,87 +1,49 @@
 """Mutation testing of the guard: does a test notice each small change of a rule?
 
-    python -m bench.mutate_guard
+Usage: python -m bench.mutate_guard [MODULE ...] [--results DIR] [--write]
 
 One process at a time: each mutant is a forked child that imports the guard with one change and runs
-the guard's own tests, without the random ones. A mutant that no test notices is printed.
+the guard's own tests, those with random cases always with the same few. What is kept from an
+earlier run counts as long as neither the guard nor its tests have changed.
 """
 
+import argparse
 import ast
-import copy
+import hashlib
+import importlib
 import importlib.abc
 import importlib.machinery
+import json
 import os
+import resource
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from types import CodeType, ModuleType
 
-ROOT = Path(__file__).parent.parent
+from bench.mutants import mutants
+from bench.mutate_page import EQUIVALENT, Tried, page
+
+ROOT = Path(__file__).resolve().parent.parent
+CONTROLLER, TESTED = ROOT / "controller", ROOT / "tests" / "controller"
+PAGE = ROOT / "docs" / "benchmarks" / "mutation.md"
+RESULTS = ROOT / ".bench-mutate"
 MODULES = (
-    "guard", "guard_memory", "guard_rules_bounds", "guard_rules_house", "guard_rules_pump",
-    "guard_rules_stop",
+    "guard", "guard_memory", "guard_rules_bounds", "guard_rules_grid", "guard_rules_house",
+    "guard_rules_pump", "guard_rules_stop", "guard_types", "grid_hold",
 )  # fmt: skip
-TESTS = ("test_guard.py", "test_guard_pump.py", "test_guard_tank.py")
-SWAPPED: dict[type[ast.AST], type[ast.AST]] = {
-    ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq,
-    ast.NotEq: ast.Eq, ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.In: ast.NotIn, ast.NotIn: ast.In,
-    ast.And: ast.Or, ast.Or: ast.And, ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div,
-    ast.Div: ast.Mult,
-}  # fmt: skip
-NAMES = {"min": "max", "max": "min", "any": "all", "all": "any"}
+TESTS = (
+    "test_guard.py", "test_guard_pump.py", "test_guard_tank.py", "test_guard_memory.py",
+    "test_guard_freeze.py", "test_guard_grid.py",
+)  # fmt: skip
+LEAST_RATE = 0.9
+"""So many mutants must be noticed; every other needs its reason."""
 
+CPU_S = 60
+"""More than any run of the tests takes: a mutant that never ends is noticed."""
 
-def mutants(source: str) -> Iterator[tuple[str, ast.Module]]:
-    """Every module with one change, and in words which."""
-    tree = ast.parse(source)
-    for index, node in enumerate(ast.walk(tree)):
-        for kind in range(_ways(node)):
-            changed = copy.deepcopy(tree)
-            target = list(ast.walk(changed))[index]
-            line = getattr(node, "lineno", 0)
-            before = ast.unparse(node)
-            _change(target, kind)
-            yield f"line {line}: {before} -> {ast.unparse(target)}", changed
-
-
-def _ways(node: ast.AST) -> int:
-    """In how many ways a node can be changed."""
-    match node:
-        case ast.Compare():
-            return len(node.ops)
-        case ast.BinOp():
-            return int(type(node.op) in SWAPPED)
-        case (
-            ast.BoolOp()
-            | ast.Constant(value=bool() | float() | int())
-            | ast.UnaryOp(op=ast.Not())
-            | ast.Name(id="min" | "max" | "any" | "all")
-        ):
-            return 1
-        case ast.AnnAssign(target=ast.Name(id="RULES"), value=ast.Tuple(elts=rules)):
-            return len(rules)
-        case _:
-            return 0
-
-
-def _change(node: ast.AST, kind: int) -> None:
-    match node:
-        case ast.Compare():
-            node.ops[kind] = SWAPPED[type(node.ops[kind])]()  # type: ignore[call-overload]
-        case ast.BoolOp() | ast.BinOp():
-            node.op = SWAPPED[type(node.op)]()  # type: ignore[assignment]
-        case ast.Constant(value=bool(value)):
-            node.value = not value
-        case ast.Constant(value=float(value) | int(value)):
-            node.value = value + 1
-        case ast.Name(id=name):
-            node.id = NAMES[name]
-        case ast.UnaryOp():
-            node.op = ast.UAdd()
-            node.operand = ast.Call(ast.Name("bool", ast.Load()), [node.operand], [])
-            ast.fix_missing_locations(node)
-        case ast.AnnAssign(value=ast.Tuple(elts=rules)):
-            del rules[kind]
+RANDOM_CASES = 20
 
 
 class _Mutated(importlib.abc.Loader, importlib.abc.MetaPathFinder):
@@ -99,51 +61,103 @@ class _Mutated(importlib.abc.Loader, importlib.abc.MetaPathFinder):
         exec(self._code, module.__dict__)
 
 
-def _survives(name: str, tree: ast.Module) -> bool:
+def survives(module: str, tree: ast.Module) -> bool:
     """Whether all tests pass with this module; in a child of its own."""
     child = os.fork()
     if child:
         return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    resource.setrlimit(resource.RLIMIT_CPU, (CPU_S, CPU_S))
     quiet = os.open(os.devnull, os.O_WRONLY)
     os.dup2(quiet, 1)
     os.dup2(quiet, 2)
-    import pytest
-
     try:
-        full = f"controller.{name}"
-        code = compile(ast.fix_missing_locations(tree), full, "exec")
-        sys.meta_path.insert(0, _Mutated(full, code))
-        files = [str(ROOT / "tests" / "controller" / test) for test in TESTS]
-        own = ["-c", os.devnull, "--rootdir", str(ROOT)]  # parents' imports warn: no error here
-        options = [*own, "-x", "-q", "--noconftest", "-p", "no:randomly", "-p", "no:cacheprovider"]
-        result = int(pytest.main([*options, *files]))
+        result = _tested(f"controller.{module}", tree)
     except BaseException:  # noqa: BLE001  a mutant that cannot even be imported is noticed
         result = 1
     os._exit(result)
 
 
+def _tested(name: str, tree: ast.Module) -> int:
+    """The exit code of the tests with one module replaced."""
+    import hypothesis
+    import pytest
+
+    sys.meta_path.insert(0, _Mutated(name, compile(tree, name, "exec")))
+    hypothesis.settings.register_profile(
+        "same", derandomize=True, database=None, deadline=None, max_examples=RANDOM_CASES
+    )
+    hypothesis.settings.load_profile("same")
+    own = ["-c", os.devnull, "--rootdir", str(ROOT)]  # parents' imports warn: no error here
+    options = [*own, "-x", "-q", "--noconftest", "--assert=plain", "-p", "no:cacheprovider"]
+    return int(pytest.main([*options, *(str(TESTED / test) for test in TESTS)]))
+
+
+def run(module: str, folder: Path) -> list[Tried]:
+    """Every mutant of a module; what is kept is not tried again."""
+    path = folder / f"{module}-{_version()}.jsonl"
+    tried = _kept(path)
+    done = {one.name for one in tried}
+    for mutant in mutants((CONTROLLER / f"{module}.py").read_text(encoding="utf-8")):
+        if mutant.name in done:
+            continue
+        one = Tried(module, mutant.name, mutant.line, survives(module, mutant.tree))
+        tried.append(one)
+        with path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(asdict(one)) + "\n")
+        if one.survived and one.key not in EQUIVALENT:
+            print(f"survived: {module}.py line {one.line}, {one.name}", flush=True)
+    return tried
+
+
+def _kept(path: Path) -> list[Tried]:
+    if not path.exists():
+        return []
+    return [Tried(**json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def _version() -> str:
+    """Of all that the outcome depends on: the mutated modules, their tests, the operators."""
+    files = [*(CONTROLLER / f"{module}.py" for module in MODULES), ROOT / "bench" / "mutants.py"]
+    files += [TESTED / name for name in (*TESTS, "guarded.py")]
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:12]
+
+
+def _import_once() -> None:
+    """What no mutant changes is imported before the first child, for all of them; no plugins."""
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    for name in ("hypothesis", "pydantic", "pytest", "controller.actuation", "drivers.grid.limit"):
+        importlib.import_module(name)
+
+
 def main() -> int:
-    """Print what survives and the share that is noticed."""
-    import hypothesis  # noqa: F401
-    import pydantic  # noqa: F401
-    import pytest  # noqa: F401
-
-    import drivers.api  # noqa: F401  imported once, for all children
-
-    whole = ast.parse((ROOT / "controller" / f"{MODULES[0]}.py").read_text())
-    if not _survives(MODULES[0], whole):
+    """Try, print, and with --write keep the page. Fails where a survivor has no reason."""
+    parser = argparse.ArgumentParser(prog="python -m bench.mutate_guard", description=__doc__)
+    parser.add_argument("modules", nargs="*", choices=[[], *MODULES], help="default: all")
+    parser.add_argument("--results", type=Path, default=RESULTS)
+    parser.add_argument("--write", action="store_true", help=f"write {PAGE.name}; all modules only")
+    arguments = parser.parse_args()
+    chosen = arguments.modules or MODULES
+    if arguments.write and arguments.modules:
+        parser.error("the page is about all modules")
+    _import_once()
+    whole = (CONTROLLER / f"{MODULES[0]}.py").read_text(encoding="utf-8")
+    if not survives(MODULES[0], ast.parse(whole)):
         print("the tests fail without any change: nothing can be said")
         return 1
-    total = survived = 0
-    for name in MODULES:
-        source = (ROOT / "controller" / f"{name}.py").read_text()
-        for words, tree in mutants(source):
-            total += 1
-            if _survives(name, tree):
-                survived += 1
-                print(f"survived: {name}.py {words}", flush=True)
-    print(f"{total} mutants, {total - survived} noticed: {(total - survived) / total:.1%}")
-    return 0
+    arguments.results.mkdir(parents=True, exist_ok=True)
+    tried = [one for module in chosen for one in run(module, arguments.results)]
+    survivors = [one for one in tried if one.survived]
+    rate = 1.0 - len(survivors) / len(tried)
+    print(f"{len(tried)} mutants, {len(tried) - len(survivors)} noticed: {rate:.1%}")
+    keys = {one.key for one in survivors}
+    known = {key for key in EQUIVALENT if key.partition(".")[0] in chosen}
+    for key in sorted(known - keys):
+        print(f"no longer survives, but has a reason: {key}")
+    for key in sorted(keys - known):
+        print(f"survived without a reason: {key}")
+    if arguments.write:
+        PAGE.write_text(page(tried), encoding="utf-8")
+    return 0 if keys == known and rate >= LEAST_RATE else 1
 
 
 if __name__ == "__main__":

@@ -12,9 +12,6 @@ from controller.grid_hold import GridHold, Held, held, hold_in, hold_out, limit_
 from controller.guard import Allowed, Memory, Purpose, Refused, judge
 from controller.guard_rules_grid import within_grid_limit
 from controller.guard_types import Situation
-from controller.leases import due
-from controller.store import Lease
-from controller.wear import Move
 from drivers.api import Capability, Knob, Signal, WriteClass
 from drivers.grid.limit import GridLimit, GridState, Window
 
@@ -180,16 +177,6 @@ def test_limit_and_hold_come_back_from_a_record():
     assert limit_in(limit_out(limit)) == limit
     hold = GridHold(1.0, AT, Held.LOWERED)
     assert hold_in(hold_out(hold)) == hold
-
-
-def test_a_stored_knob_does_not_wait_for_its_pause_when_the_grid_operator_limits():
-    stored = replace(OFFSET_KNOB, minimum_interval_s=3600.0)
-    lease = Lease(stored.capability, 0.0, 2.0, None, AT, AT)
-    soon = AT + timedelta(minutes=1)
-    assert due(Move(stored, -3.0, Purpose.DSO, soon), lease, gone=False)
-    assert not due(Move(stored, -3.0, Purpose.PLANNER, soon), lease, gone=False)
-    paced = replace(stored, write_class=WriteClass.VOLATILE)  # what the maker asks for stands
-    assert not due(Move(paced, -3.0, Purpose.DSO, soon), lease, gone=False)
 
 
 def test_a_clock_set_back_does_not_let_the_pump_draw_too_much_for_longer():
