@@ -114,6 +114,8 @@ class FastLoop:
 
     def look(self, look: Look) -> None:
         """A cycle has decided: its bounds hold from now on. To be called under the lock."""
+        if not self._duties:
+            return
         self._looked_s = self._clock.lived_s()
         self._knob = look.stages.machine.power_knob
         verdict = look.verdict
