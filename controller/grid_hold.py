@@ -44,6 +44,8 @@ def held(before: GridHold | None, snapshot: Snapshot, frost_c: float) -> GridHol
     allowed_w = max(grid.limit_w, grid.guaranteed_w) if cold else grid.limit_w
     if before is None or before.allowed_w < allowed_w:
         before = GridHold(allowed_w)
+    if allowed_w <= RUNNING_POWER_W:
+        return GridHold(allowed_w, before.over_since, Held.RESTED)
     power_w = snapshot.pump_power_w
     if power_w is None or not breaks(power_w, allowed_w):
         return GridHold(allowed_w, None, before.step)

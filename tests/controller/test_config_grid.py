@@ -1,5 +1,6 @@
 """[grid] as the guide writes it, what it refuses, what plans make of it, and the proof."""
 
+import asyncio
 import json
 import re
 import tomllib
@@ -7,16 +8,19 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import httpx
 import pytest
 from guarded import HEALTHY, snapshot
+from servers import free_port
 from typer.testing import CliRunner
 
 from controller.cli import app
 from controller.config import ConfigError, parse_config
 from controller.connect import connect
-from controller.grid_hold import limit_in, limit_out
+from controller.grid_hold import GridHold, Held, held, limit_in, limit_out
 from controller.grid_plan import UNLIMITED_W, limits_otherwise, power_limits_w
 from controller.recorder import Recorder
+from controller.sense import sense
 from controller.snapshot import Reading
 from drivers.api import Signal
 from drivers.errors import ConfigurationError
@@ -181,3 +185,37 @@ def cycle(at, power_w, grid):
         belief=replace(record.belief, estimate=estimate),
         plan_hash=None,
     )
+
+
+def test_of_less_than_any_compressor_needs_a_pump_rests_at_once():
+    grid = limit(0.0)
+    moment = replace(snapshot(HEALTHY), grid=grid)
+    assert held(None, moment, frost_c=8.0) == GridHold(0.0, None, Held.RESTED)
+    some = replace(moment, grid=limit(900.0))
+    assert held(None, some, frost_c=8.0) == GridHold(900.0)
+    cold = replace(snapshot({**HEALTHY, Signal.ROOM_C: 7.0}), grid=grid)
+    assert held(None, cold, frost_c=8.0) == GridHold(4200.0)
+
+
+@pytest.mark.sockets
+@pytest.mark.enable_socket
+async def test_a_limit_posted_to_the_service_is_in_the_next_look(monkeypatch):
+    token = "a-secret-of-24-characters"
+    monkeypatch.setenv("HEATHERD_GRID_TOKEN", token)
+    grid = {"listen": f"127.0.0.1:{free_port()}", "failsafe_w": 2000}
+    outside = connect(parse_config({**tomllib.loads(EXAMPLE), "grid": grid}), lambda: AT)
+    (receiver,) = outside.receivers
+    task = asyncio.ensure_future(receiver())
+    try:
+        first = await sense([], at=AT, before=None, stale_s={}, grid=outside.grid)
+        assert (first.grid.limit_w, first.grid.state) == (2000.0, GridState.INIT)
+        headers = {"Authorization": f"Bearer {token}"}
+        patient = httpx.AsyncHTTPTransport(retries=3)
+        async with httpx.AsyncClient(headers=headers, transport=patient) as box:
+            url = f"http://{grid['listen']}/grid/limit"
+            answer = await box.post(url, json={"heartbeat": 1, "limit_w": 900, "duration_s": 60})
+        assert answer.status_code == 200
+        then = await sense([], at=AT, before=first, stale_s={}, grid=outside.grid)
+        assert (then.grid.limit_w, then.grid.state) == (900.0, GridState.LIMITED)
+    finally:
+        task.cancel()

@@ -239,17 +239,19 @@ def test_a_limit_of_the_house_leaves_the_pump_what_the_measured_household_does_n
 FROST_C = 19.5
 
 
+@pytest.mark.timeout(120)
 def test_a_reduction_to_nothing_never_takes_the_heat_against_frost(tmp_path):
-    def keeps_its_tank(world):
-        world.box.lift()
-        world.house.firmware.dhw_start_c = 10.0  # hot water is another story
+    def without_hot_water(world, out):
+        world.house.firmware.dhw_start_c = 10.0  # the tank is another story
+        return out
 
     script = {
-        at_hour(0.05): keeps_its_tank,
+        at_hour(0.05): lambda world: world.box.lift(),
         at_hour(0.2): lambda world: world.box.announce(at_hour(1), at_hour(5), 0.0),
     }
     story = limited(
         tmp_path, script, days=5.3 / 24, comfort={"frost_c": FROST_C, "away_c": 20.0},
+        outside=without_hot_water,
         grid={"topic": TOPIC, "failsafe_w": 9000.0, "connected_w": 6000.0, "recovery": "1 min"},
     )  # fmt: skip
     (window,) = [e for e in log_of(story) if e.state is GridState.REDUCTION]
