@@ -22,6 +22,7 @@ from drivers.api import OperatingState, Signal
 from drivers.errors import LinkLostError
 from drivers.profile import load_modbus_profile
 
+PROFILE = load_modbus_profile("generic_modbus")
 FREE = 65535.0
 """How the pump's register says that nothing limits it."""
 
@@ -61,7 +62,7 @@ class Scene:
     """The loop over a pump in memory; time is moved by hand."""
 
     def __init__(self, store) -> None:
-        self.rig = make_rig(load_modbus_profile("generic_modbus"))
+        self.rig = make_rig(PROFILE)
         self.rig.bank.put("power_limit", (65535,))
         self.actuator = hand(self.rig, store)
         self.world: list = []
@@ -280,7 +281,7 @@ acts = st.one_of(
 
 
 @given(story=st.lists(acts, max_size=12))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_whatever_happens_the_register_holds_the_last_word_inside_the_bounds(story):
     """Wishes, cycles, dimming, refusals and hand-backs in any order, one a second."""
 
