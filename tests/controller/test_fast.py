@@ -280,8 +280,9 @@ acts = st.one_of(
 )
 
 
+@pytest.mark.timeout(90)
 @given(story=st.lists(acts, max_size=12))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_whatever_happens_the_register_holds_the_last_word_inside_the_bounds(story):
     """Wishes, cycles, dimming, refusals and hand-backs in any order, one a second."""
 
