@@ -9,7 +9,7 @@ import pytest
 from drivers.api import PriceSeries
 from drivers.errors import DriverError, LinkLostError
 from drivers.prices.live import LivePrices
-from drivers.prices.series import ends_at, known_until
+from drivers.prices.series import known_until
 from drivers.transports.http import HttpLink, PoliteLink
 from drivers.transports.in_memory_http import Reply
 from drivers.weather.live import LiveWeather, WeatherService
@@ -54,7 +54,7 @@ async def test_days_of_92_96_and_100_quarters_arrive_whole(name: str, day: str, 
     assert last - first == hours * HOUR
     told = quotes(first, last, kind.step_s, rising)
     series = await asked(kind, kind.encode(told), first, last)
-    assert (series.starts_at, series.step_s, ends_at(series)) == (first, kind.step_s, last)
+    assert (series.starts_at, series.step_s) == (first, kind.step_s)
     assert list(series.per_kwh) == [per_kwh(quote) for quote in told]
     assert min(p for p in series.per_kwh if p is not None) < 0.0
     assert (series.currency, series.issued_at) == (kind.currency, first + 12 * HOUR)
@@ -164,6 +164,47 @@ WEATHER_HOSTS = {
     "bright_sky": "api.brightsky.dev",
     "mosmix": "opendata.dwd.de",
 }
+
+
+WEATHER_QUESTIONS: dict[str, tuple[str, dict[str, str]]] = {
+    "open_meteo": (
+        "https://customer-api.open-meteo.com/v1/forecast",
+        {
+            "latitude": "55.6761", "longitude": "12.5680", "wind_speed_unit": "ms",
+            "minutely_15": "temperature_2m,shortwave_radiation,wind_speed_10m",
+            "timezone": "GMT", "timeformat": "unixtime", "forecast_days": "4", "past_days": "1",
+            "apikey": "s3cret",
+        },
+    ),
+    "met_norway": (
+        "https://api.met.no/weatherapi/locationforecast/2.0/compact",
+        {"lat": "55.6761", "lon": "12.5680", "altitude": "9"},
+    ),
+    "bright_sky": (
+        "https://api.brightsky.dev/weather",
+        {
+            "lat": "55.6761", "lon": "12.5680", "date": "2026-03-28T23:00+00:00",
+            "last_date": "2026-04-02T00:00+00:00", "tz": "Etc/UTC", "units": "dwd",
+        },
+    ),
+    "mosmix": (
+        "https://opendata.dwd.de/weather/local_forecasts/mos/MOSMIX_L/single_stations/"
+        "P0036/kml/MOSMIX_L_LATEST_P0036.kmz",
+        {},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WEATHER)
+async def test_a_weather_service_is_asked_exactly_what_it_documents(name: str) -> None:
+    body, now = GOOD_WEATHER[name]
+    link = web(body)
+    await WEATHER[name](link).ask(now)
+    url, params = WEATHER_QUESTIONS[name]
+    (request,) = link.asked
+    assert (request.method, request.url, dict(request.params)) == ("GET", url, params)
+    names = [header for header, _ in request.headers]
+    assert names == (["User-Agent"] if name == "met_norway" else [])
 
 
 @pytest.mark.parametrize("name", WEATHER)

@@ -9,8 +9,11 @@ import pytest
 from scripted import START, ScriptedWorld, config_of, live, records_in, spec
 
 from bench.run import archive_of
+from controller.app import grid_knob, heat_knob
 from controller.config_devices import Device
 from controller.config_tariff import TariffSection
+from controller.recorder import Records
+from controller.replay import replay
 from drivers.points import Space
 
 pytestmark = pytest.mark.timeout(240)
@@ -141,6 +144,13 @@ def test_records_say_when_the_pump_is_held_back_and_when_it_is_free(held):
     assert held.notes(COOKING + 4, COOKING + 11) == {"peak: the pump is held back for 'power'"}
     assert held.notes(COOKING + 17, COOKING + 20) == {"peak: watched"}
     assert held.limits_w(COOKING - 20, COOKING) == []  # nothing is written while nothing is near
+
+
+def test_held_steps_replay_without_a_difference(held):
+    store = Records(held.world.config.storage.directory / "records.db")
+    found = list(replay(store, heat_knob, power_knob_of=grid_knob))
+    store.close()
+    assert found == [None] * len(held.records)
 
 
 def test_quarter_hours_that_longer_steps_of_the_plan_do_not_see_are_held_as_well(tmp_path):
