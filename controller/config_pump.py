@@ -15,6 +15,7 @@ def _published(model: str) -> str:
     return model
 
 
+Boundary = Literal["compressor", "heater", "pumps"]
 CopRuleName = Literal["ipower-2020", "ipower-2025", "ipower-2030", "ipower-2035"]
 
 
@@ -73,7 +74,12 @@ class PumpFigures(Section):
         le=1,
         description="air: share of the loss from frost near 2 °C that the figures lack",
     )
-
+    power_covers: Boundary | None = Field(
+        None,
+        description="electricity the pump states: its compressor with fan or source pump; the "
+        "electric heater, too; the circulation pumps, too",
+    )
+    meter_covers: Boundary | None = Field(None, description="the same of what [meter] counts")
     heater: HeaterSection | None = Field(None, description="leave it out if there is none")
 
     @model_validator(mode="after")
