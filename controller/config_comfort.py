@@ -1,8 +1,8 @@
 """[comfort]: what the people in the house want. Pure."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from controller.config_values import Section as _Section
 
@@ -33,3 +33,16 @@ class Comfort(_Section):
     mean_price_per_kh: float = Field(
         0.5, ge=0, description="price of a mean below room_c; 0 switches it off"
     )
+    excitation_k: float = Field(
+        0.0,
+        ge=0,
+        le=0.5,
+        description="move the wanted temperature up and down by this, inside the band, to learn "
+        "more of the house; 0: never",
+    )
+
+    @model_validator(mode="after")
+    def _excitation_fits(self) -> Self:
+        if self.excitation_k and self.margin_k + self.excitation_k >= self.band_k:
+            raise ValueError("margin_k and excitation_k together must be smaller than band_k")
+        return self

@@ -85,7 +85,7 @@ class Margin:
         measured_k = QUANTILE * math.sqrt(found.square_k2)
         trust = found.count / (found.count + TRUSTED)
         margin_k = trust * measured_k + (1.0 - trust) * comfort.margin_k
-        return min(max(margin_k, LEAST_K), MOST_FRAC * comfort.band_k)
+        return min(max(margin_k, LEAST_K), MOST_FRAC * (comfort.band_k - comfort.excitation_k))
 
 
 def _with(errors: Errors, error_k: float) -> Errors:

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Literal
 
 from controller.config_comfort import Comfort
+from controller.excitation import moved
 from controller.snapshot import Snapshot
 from drivers.api import Signal
 
@@ -15,6 +16,9 @@ BOOST_K = 1.0
 
 SAME_SETPOINT_K = 0.05
 """Thermostat set-points closer than this are the same."""
+
+CONFIGURED, THERMOSTAT = AS_USUAL = ("configured", "wall thermostat")
+"""Why the usual temperature is wanted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +85,13 @@ def forget_past(wishes: Wishes, at: datetime) -> Wishes:
 
 
 def target(wishes: Wishes, comfort: Comfort, snapshot: Snapshot, at: datetime) -> Target:
-    """Wanted at `at`: the latest of the owner's command, the wall thermostat, the configuration."""
-    room_c, reason = comfort.room_c, "configured"
+    """Wanted at `at`: the latest of the owner's command, the wall thermostat, the configuration.
+
+    Excitation, where it is switched on, moves what is wanted as usual, not what was asked for now.
+    """
+    room_c, band_k, reason = comfort.room_c, comfort.band_k, CONFIGURED
     if wishes.thermostat_c is not None:
-        room_c, reason = wishes.thermostat_c, "wall thermostat"
+        room_c, reason = wishes.thermostat_c, THERMOSTAT
     if snapshot.value(Signal.ROOM_HEATING_ENABLED) == 0.0:
         room_c, reason = comfort.away_c, "heating switched off at the thermostat"
     wish = wishes.wish
@@ -102,5 +109,9 @@ def target(wishes: Wishes, comfort: Comfort, snapshot: Snapshot, at: datetime) -
                 reason = "away"
             case _:
                 room_c, reason = room_c + BOOST_K, "boost"
+    if comfort.excitation_k > 0.0 and reason in AS_USUAL:
+        usual_c = room_c
+        room_c, band_k = moved(room_c, comfort, at)
+        reason = f"{reason}, moved by {room_c - usual_c:+.1f} K to learn the house"
     bounded_c = min(max(room_c, comfort.frost_c + 1.0), comfort.room_max_c - 0.5)
-    return Target(bounded_c, comfort.band_k, reason)
+    return Target(bounded_c, band_k, reason)
