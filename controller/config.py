@@ -27,6 +27,11 @@ from controller.config_values import Section as _Section
 from controller.config_weather import WeatherSection
 
 _SECRET = re.compile(r"//.*@")
+MOST_STEPS = 1344
+"""Of a plan: fourteen days of quarter-hours."""
+
+SHORTEST_CYCLE_S = 1.0
+
 LONGEST_SHOWN, LONGEST_REASON = 80, 600
 """Characters of a wrong value or unknown key that a message quotes, and of what is wrong."""
 
@@ -74,8 +79,10 @@ class Control(_Section):
 
     @model_validator(mode="after")
     def _steps_fit(self) -> Self:
-        if self.horizon_s < 4 * self.step_s:
-            raise ValueError("horizon must span at least four steps")
+        if not 4 <= self.horizon_s / self.step_s <= MOST_STEPS:
+            raise ValueError(f"horizon must span four to {MOST_STEPS} steps")
+        if self.cycle_s < SHORTEST_CYCLE_S:
+            raise ValueError(f"cycle must not be shorter than {SHORTEST_CYCLE_S:g} s")
         if 3600.0 % self.step_s:
             raise ValueError("step must divide an hour")
         if self.plan_every_s < self.cycle_s:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from controller.config_pump import PumpFigures
-from controller.config_values import Duration
+from controller.config_values import Duration, Topic
 from controller.config_values import Section as _Section
 from drivers.api import Capability
 
@@ -25,7 +25,7 @@ class Device(_Section):
         None, ge=300, le=921600, description="of the serial line; default: the profile's"
     )
     unit: int | None = Field(None, ge=0, le=255, description="Modbus; default: the profile's")
-    topic: str | None = Field(None, description="MQTT: base topic; default: the profile's")
+    topic: Topic | None = Field(None, description="MQTT: base topic; default: the profile's")
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:

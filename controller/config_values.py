@@ -14,6 +14,9 @@ from pydantic import (
 )
 
 _DURATION = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*(s|min|h|d)\s*$")
+LONGEST_S = 10 * 366 * 86400.0
+"""Ten years: no setting means more, and calendars end."""
+
 _SECONDS = {"s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 
 
@@ -49,7 +52,7 @@ Duration = Annotated[
     float,
     BeforeValidator(parse_duration),
     PlainSerializer(lambda seconds: f"{Decimal(str(seconds)):f} s"),
-    Field(gt=0),
+    Field(gt=0, le=LONGEST_S),
 ]
 Topic = Annotated[str, AfterValidator(_topic)]
 Pointer = Annotated[str, AfterValidator(_pointer)]

@@ -19,6 +19,9 @@ HEARTBEAT_S = 120.0
 LIMIT_WAIT_S = 120.0
 """Heartbeats without a limit for this long: nobody wants to limit."""
 
+LONGEST_LIMIT_S = 366 * 86400.0
+"""A limit for longer ends in a year: no calendar holds every number that a message can."""
+
 MINIMUM_FROM_S, MINIMUM_TO_S = 2 * 3600.0, 24 * 3600.0
 
 HELD = frozenset({GridState.INIT, GridState.FAILSAFE})
@@ -160,7 +163,9 @@ def _limited(lpc: Lpc, event: LimitWrite) -> tuple[Lpc, tuple[str, ...]]:
         return lpc, (problem,)
     if not event.active:
         return _entered(lpc, GridState.UNLIMITED, lpc.now_s), ()
-    ends_s = None if event.duration_s is None else lpc.now_s + event.duration_s
+    ends_s = None
+    if event.duration_s is not None:
+        ends_s = lpc.now_s + min(event.duration_s, LONGEST_LIMIT_S)
     limited = _entered(lpc, GridState.LIMITED, lpc.now_s)
     return replace(limited, limit_w=event.limit_w, ends_s=ends_s), ()
 

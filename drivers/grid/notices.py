@@ -2,13 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from drivers.grid.limit import Window
 
 MOST_WINDOWS = 20
 LONGEST_NAME = 100
+LONGEST_AWAY = timedelta(days=366)
+"""Nobody announces further ahead; a damaged date would take the place of a window for ever."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +41,8 @@ class Notices:
         """
         if told.window.ends_at <= at:
             raise ValueError("the announced window is over")
+        if told.window.starts_at < at - LONGEST_AWAY or told.window.ends_at > at + LONGEST_AWAY:
+            raise ValueError("the announced window is of another year")
         known = next((notice for notice in self.words if notice.name == told.name), None)
         if known is not None and _is_not_news(told, known):
             return self

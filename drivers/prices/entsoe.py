@@ -22,6 +22,9 @@ from drivers.transports.http import LARGEST_ANSWER_BYTES, HttpLink, HttpRequest,
 
 URL = "https://web-api.tp.entsoe.eu/api"
 _STEPS_S = {"PT15M": 900, "PT30M": 1800, "PT60M": 3600, "PT1H": 3600}
+MOST_STEPS = 2 * 366 * 96
+"""Prices in an answer; a small document can speak of many long periods."""
+
 _SEQUENCE = "classificationSequence_AttributeInstanceComponent.position"
 _ZIP = b"PK\x03\x04"
 _UNAUTHORIZED = 401
@@ -115,6 +118,7 @@ def periods(body: bytes, source: str) -> list[Period]:
     and `RefusedByDeviceError` for other acknowledgements: their text tells them apart.
     """
     found: list[Period] = []
+    steps = 0
     for document in _documents(body, source):
         root = parse_xml(document, source)
         if _name(root) == "Acknowledgement_MarketDocument":
@@ -122,8 +126,12 @@ def periods(body: bytes, source: str) -> list[Period]:
         if _name(root) != "Publication_MarketDocument":
             raise TransientError(f"{source}: unexpected document {_name(root)}")
         try:
-            found += _periods(root)
-        except (ValueError, KeyError, OverflowError, StopIteration) as error:
+            for period in _periods(root):
+                steps += len(period.per_mwh)
+                if steps > MOST_STEPS:
+                    raise ValueError("it holds more prices than two years have")
+                found.append(period)
+        except (ValueError, KeyError, OverflowError) as error:
             raise TransientError(f"{source}: the document is damaged: {error}") from error
     return found
 
@@ -170,14 +178,15 @@ def _raise_refusal(root: Element, source: str) -> None:
     raise RefusedByDeviceError(f"{source}: {text}")
 
 
-def _periods(root: Element) -> list[Period]:
+def _periods(root: Element) -> Iterator[Period]:
     created_at = utc(datetime.fromisoformat(_text(root, "createdDateTime")))
-    found: list[Period] = []
     for series in _children(root, "TimeSeries"):
         if _text(series, "price_Measure_Unit.name") != "MWH":
             raise ValueError("prices are not per MWh")
         for period in _children(series, "Period"):
-            interval = next(_children(period, "timeInterval"))
+            interval = next(_children(period, "timeInterval"), None)
+            if interval is None:
+                raise KeyError("timeInterval")
             starts_at = utc(datetime.fromisoformat(_text(interval, "start")))
             ends_at = utc(datetime.fromisoformat(_text(interval, "end")))
             step_s = _STEPS_S[_text(period, "resolution")]
@@ -185,19 +194,16 @@ def _periods(root: Element) -> list[Period]:
             if rest_s or not 0 < count <= 366 * 96:
                 raise ValueError(f"a period from {starts_at} to {ends_at}")
             points = _points(period)
-            found.append(
-                Period(
-                    sequence=int(_text(series, _SEQUENCE, "1")),
-                    created_at=created_at,
-                    domain=_text(series, "in_Domain.mRID"),
-                    currency=_text(series, "currency_Unit.name"),
-                    starts_at=starts_at,
-                    step_s=step_s,
-                    given=len(points),
-                    per_mwh=_filled(points, count, _text(series, "curveType", "A03")),
-                )
+            yield Period(
+                sequence=int(_text(series, _SEQUENCE, "1")),
+                created_at=created_at,
+                domain=_text(series, "in_Domain.mRID"),
+                currency=_text(series, "currency_Unit.name"),
+                starts_at=starts_at,
+                step_s=step_s,
+                given=len(points),
+                per_mwh=_filled(points, count, _text(series, "curveType", "A03")),
             )
-    return found
 
 
 def _points(period: Element) -> dict[int, float]:

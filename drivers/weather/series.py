@@ -19,6 +19,9 @@ LONGEST_HOLE_S = 6 * 3600
 """Instants further apart are not joined by a straight line; MET Norway's later hours are six."""
 
 LONGEST_S = 16 * 86400
+LATEST_START = timedelta(days=1)
+"""A forecast that begins later says nothing of now: its dates are damaged."""
+
 KEPT_PAST = timedelta(days=1)
 """So much of older answers stays before a newer one that begins later."""
 
@@ -69,7 +72,8 @@ def series_of(
     ghi = _sunshine(sky, edges_s, sun)
     length = min(_unbroken(outdoor_c), _unbroken(ghi))
     starts_at = _instant(edges_s[0]) if edges_s else at
-    if not length or starts_at + timedelta(seconds=step_s * length) <= at:
+    ends = starts_at + timedelta(seconds=step_s * length)
+    if not length or ends <= at or starts_at > at + LATEST_START:
         raise TransientError(f"{source}: the answer holds no weather to come")
     wind = _steps(sky.wind_m_s, edges_s)[:length]
     return WeatherSeries(
