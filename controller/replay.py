@@ -10,7 +10,7 @@ from datetime import datetime
 
 from pydantic import ValidationError
 
-from controller.config import HouseConfig
+from controller.config import MOST_STEPS, HouseConfig
 from controller.learned import LEARNED_BUILDING
 from controller.model import house_model
 from controller.planner import PLAN, REQUEST, solve_request
@@ -20,7 +20,7 @@ from controller.stages import Stages, previous_of, settings_of
 from controller.step import machine
 from drivers.api import Knob
 from mpc.building import Building
-from mpc.plan import Plan, Solved
+from mpc.plan import Plan, PlanRequest, PlanResult, Solved
 
 TOLERANCE = 1e-9
 """Across architectures and library builds; on the recording machine the difference is zero."""
@@ -196,6 +196,16 @@ def same(left: object, right: object) -> bool:
     return left == right
 
 
+def _solved_again(request: PlanRequest, held: Plan | None) -> PlanResult:
+    if len(request.horizon.outdoor_c) > MOST_STEPS:
+        raise ReplayError(f"the request of {request.made_at} has more than {MOST_STEPS} steps")
+    try:
+        return solve_request(request, held)
+    except UNREADABLE as error:
+        why = repr(error)[:LONGEST_REASON]
+        raise ReplayError(f"the request of {request.made_at} makes no sense: {why}") from error
+
+
 def replan(records: Records) -> Iterator[Replanned]:
     """Every recorded request solved again, beside the plan that was made from it then.
 
@@ -207,7 +217,7 @@ def replan(records: Records) -> Iterator[Replanned]:
     held: Plan | None = None
     for text in records.contents("request"):
         request = REQUEST.validate_json(text)
-        result = solve_request(request, held)
+        result = _solved_again(request, held)
         cost = result.plan.cost if isinstance(result, Solved) else None
         recorded = made.get(request.made_at)
         yield Replanned(request.made_at, None if recorded is None else recorded.cost, cost)
