@@ -42,6 +42,9 @@ class BuildingModel(_Section):
     air_mass_w_per_k: float | None = Field(None, gt=0, description="exchange air to construction")
     solar_aperture_m2: float | None = Field(None, ge=0, description="effective window area")
     internal_gains_w: float | None = Field(None, ge=0, description="people and appliances")
+    wind_w_per_k_per_m_s: float | None = Field(
+        None, ge=0, description="more ventilation loss for each m/s of wind above 4 m/s"
+    )
 
 
 class Windows(_Section):
@@ -95,6 +98,11 @@ class House(_Section):
         None, ge=-450, le=4000, description="for MET Norway, where the land is steep"
     )
     windows: Windows | None = Field(None, description="by side; needs latitude and longitude")
+    wind: Literal["sheltered", "moderate", "open"] | None = Field(
+        None,
+        description="with it the forecast's wind counts; sheltered: in a town or wood; moderate: "
+        "in a suburb, among trees; open: by the sea, in fields",
+    )
     bill: BillSection | None = Field(
         None, description="a year's bill tells the heat loss better than year and area"
     )
@@ -110,7 +118,14 @@ class House(_Section):
             raise ValueError("windows need latitude_deg and longitude_deg")
         if self.windows is not None and self.model.solar_aperture_m2 is not None:
             raise ValueError("give windows or model.solar_aperture_m2, not both")
+        if self.wind is not None and self.model.wind_w_per_k_per_m_s is not None:
+            raise ValueError("give wind or model.wind_w_per_k_per_m_s, not both")
         return self
+
+    @property
+    def windy(self) -> bool:
+        """Whether wind counts."""
+        return self.wind is not None or bool(self.model.wind_w_per_k_per_m_s)
 
     @property
     def place(self) -> tuple[float, float] | None:

@@ -35,7 +35,7 @@ class WeatherOrigin(Section):
     kind: WeatherKind = Field("csv", description="the service, or a file of your own")
     csv: Path | None = Field(
         None,
-        description="csv: header timestamp_utc,outdoor_c,ghi_w_per_m2[,issued_at]",
+        description="csv: header timestamp_utc,outdoor_c,ghi_w_per_m2[,wind_m_s][,issued_at]",
     )
     contact: str | None = Field(
         None,

@@ -13,6 +13,7 @@ from mpc import estimator
 from mpc.building import Emitter, flow_for_heat, heat_for_flow
 from mpc.heat_pump import capacity_w, cop, part_load_gain, source_for
 from mpc.plan import Estimate
+from mpc.wind import wind_gain_w
 
 BALANCE_TIME_S = 36 * 3600.0
 """Memory of the mean-temperature balance: about a day and a half, as long as prices are known."""
@@ -161,6 +162,7 @@ def believe(
     outdoor_forecast_c: float | None,
     target_c: float,
     running_s: float,
+    wind_m_s: float | None = None,
     asked_flow_c: float | None = None,
     least_frac: float = 0.0,
 ) -> Belief:
@@ -179,7 +181,9 @@ def believe(
     outdoor_c = before.value(Signal.OUTDOOR_C)
     if outdoor_c is None:
         outdoor_c = outdoor_forecast_c
-    inputs = _Inputs(heat_w, STANDARD_WINTER_C if outdoor_c is None else outdoor_c, ghi_w_per_m2)
+    if outdoor_c is None:
+        outdoor_c = STANDARD_WINTER_C
+    inputs = _Inputs(heat_w, outdoor_c, ghi_w_per_m2, wind_m_s)
     followed = _follow(belief, now, model, inputs, is_news=_is_news(now, before))
     room_c = None if followed.room.frozen else now.value(Signal.ROOM_C)
     return Belief(
@@ -203,6 +207,16 @@ def believe(
     )
 
 
+def wind_w(
+    model: HouseModel, wind_m_s: float | None, outdoor_c: float, *, room_c: float
+) -> float:  # fmt: skip
+    """What wind takes from (< 0) or spares a house at `room_c`; nothing where nobody tells it."""
+    if wind_m_s is None:
+        return 0.0
+    building = model.building
+    return float(wind_gain_w(building, wind_m_s=wind_m_s, outdoor_c=outdoor_c, target_c=room_c))
+
+
 @dataclass(frozen=True, slots=True)
 class _Inputs:
     """What acted on the house over a span."""
@@ -210,6 +224,7 @@ class _Inputs:
     heat_w: float
     outdoor_c: float
     ghi_w_per_m2: float
+    wind_m_s: float | None  # None: as usual
 
     def onward(self, estimate: Estimate, model: HouseModel, until: datetime) -> Estimate:
         """The belief at the end of the span."""
@@ -220,6 +235,7 @@ class _Inputs:
             heat_w=self.heat_w,
             outdoor_c=self.outdoor_c,
             ghi_w_per_m2=self.ghi_w_per_m2,
+            gain_w=wind_w(model, self.wind_m_s, self.outdoor_c, room_c=estimate.state_c[0]),
         )
 
 

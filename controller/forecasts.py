@@ -132,6 +132,13 @@ class Forecasts:
         """Outdoor temperature forecast for an instant."""
         return _at(self._known.weather, at, "outdoor_c")
 
+    def wind_at(self, at: datetime) -> float | None:
+        """Wind forecast for an instant; None: nobody tells it."""
+        weather = self._known.weather
+        if weather is None or weather.wind_m_s is None:
+            return None
+        return _at(in_force(weather, at, None), at, "wind_m_s")
+
 
 def _at(weather: WeatherSeries | None, at: datetime, field: str) -> float | None:
     if weather is None:

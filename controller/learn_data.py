@@ -56,7 +56,7 @@ def house_data(records: Iterable[StepRecord], model: HouseModel) -> HouseData:
 
     Raises ValueError when the records do not reach over a quarter of an hour.
     """
-    heat, outdoor, ghi = _Mean(), _Mean(), _Mean()
+    heat, outdoor, ghi, wind = _Mean(), _Mean(), _Mean(), _Mean()
     rooms: dict[int, float] = {}
     first_s = last_s = math.nan
     for now, then in _pairs(records):
@@ -71,6 +71,7 @@ def house_data(records: Iterable[StepRecord], model: HouseModel) -> HouseData:
         heat.add(heat_w, from_s, until_s)
         outdoor.add(outdoor_c, from_s, until_s)
         ghi.add(then.ghi_w_per_m2, from_s, until_s)
+        wind.add(then.wind_m_s, from_s, until_s)
         _read_rooms(rooms, now, then)
     if math.isnan(first_s):
         raise ValueError("there are not enough records to learn from")
@@ -85,6 +86,7 @@ def house_data(records: Iterable[StepRecord], model: HouseModel) -> HouseData:
         heat_w=heat.values(first, count),
         outdoor_c=outdoor.values(first, count),
         ghi_w_per_m2=ghi.values(first, count),
+        wind_m_s=wind.values(first, count) if wind.area else None,
     )
 
 

@@ -72,6 +72,8 @@ class Lessons:
         return replace(self, paused=False)
 
 
+PLACE = ("latitude_deg", "longitude_deg", "altitude_m")
+
 LESSONS: TypeAdapter[Lessons] = TypeAdapter(Lessons)
 LEARNED_BUILDING: TypeAdapter[Building] = TypeAdapter(Building)
 KEY = "learned"
@@ -81,12 +83,15 @@ KEY = "learned"
 def house_name(config: HouseConfig) -> str:
     """Names what the owner says of the house: who writes another year or area starts anew.
 
-    Where it stands changes nothing that was learned; windows by side change what sun means.
+    Where it stands changes nothing that was learned; windows by side change what sun means, and
+    whether wind counts what a loss means. What an owner has not told changes no name.
     """
-    left_out = {"latitude_deg", "longitude_deg", "altitude_m"}
-    if config.house.windows is None:
-        left_out.add("windows")
-    return content_hash(config.house.model_dump_json(exclude=left_out))
+    house = config.house
+    left_out: dict[str, bool | set[str]] = dict.fromkeys(PLACE, True)
+    left_out |= {key: True for key in ("windows", "wind") if getattr(house, key) is None}
+    if house.model.wind_w_per_k_per_m_s is None:
+        left_out["model"] = {"wind_w_per_k_per_m_s"}
+    return content_hash(house.model_dump_json(exclude=left_out))
 
 
 def building_text(lesson: Lesson | None) -> str | None:

@@ -128,6 +128,7 @@ class Loop:
 
         memory = p.stages.remember(self._used if before is None else before.memory, snapshot)
         ghi_w_per_m2, outdoor_c = p.forecasts.ghi_at(at), p.forecasts.outdoor_at(at)
+        wind_m_s = p.forecasts.wind_at(at) if p.stages.config.house.windy else None
         learned_hash = self._learned_hash(at)
         belief = p.stages.estimate(
             snapshot,
@@ -137,6 +138,7 @@ class Loop:
             target=wish,
             ghi_w_per_m2=ghi_w_per_m2,
             outdoor_forecast_c=outdoor_c,
+            wind_m_s=wind_m_s,
         )
 
         self._learn(snapshot, memory)
@@ -170,6 +172,7 @@ class Loop:
             memory=replace(memory, settings=settings_of(verdict)),
             ghi_w_per_m2=ghi_w_per_m2,
             outdoor_forecast_c=outdoor_c,
+            wind_m_s=wind_m_s,
             current=current,
             writes_left=writes_left,
             plan_hash=None if plan is None else self._keep("plan", plan, at),

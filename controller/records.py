@@ -65,6 +65,7 @@ class StepRecord:
     learned_hash: str | None = None  # of the learned building in force; None: as on day one
     writes_left: float | None = None  # of the heat knob, this week; None: no limit
     tank: TankNow | None = None  # None: not ours, or not known
+    wind_m_s: float | None = None  # assumed since the cycle before; None: of no account
     version: int = VERSION  # as it was read; written is always the newest
 
     @property
@@ -109,6 +110,7 @@ def to_json(record: StepRecord) -> str:
         "config": record.config_hash,
         **({} if record.learned_hash is None else {"learned": record.learned_hash}),
         **({} if record.tank is None else {"tank": _tank_out(record.tank)}),
+        **({} if record.wind_m_s is None else {"wind": record.wind_m_s}),
         **({} if record.snapshot.grid is None else {"grid": limit_out(record.snapshot.grid)}),
         **({} if record.memory.grid is None else {"hold": hold_out(record.memory.grid)}),
     }  # fmt: skip
@@ -161,6 +163,7 @@ def _record_in(body: Mapping[str, Any]) -> StepRecord:
         config_hash=body["config"],
         learned_hash=body.get("learned"),
         tank=_tank_in(body.get("tank")),
+        wind_m_s=body.get("wind"),
         version=body["v"],
     )
 

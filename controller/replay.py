@@ -155,6 +155,7 @@ def _step(
             target=record.target,
             ghi_w_per_m2=record.ghi_w_per_m2,
             outdoor_forecast_c=record.outdoor_forecast_c,
+            wind_m_s=record.wind_m_s,
         )
     wanted = stages.decide(
         snapshot,

@@ -64,6 +64,7 @@ def plan_request(
     )
     site = site_of(horizon, experience.site, config, model.tariff)  # PV sees the whole sky
     horizon = _through_windows(horizon, known.weather, snapshot, config)
+    horizon = _with_wind(horizon, known.weather, snapshot, config)
     pump = config.heat_pump
     limit = power_limits_w(
         horizon.starts_at, horizon.step_s, len(horizon.outdoor_c),
@@ -256,3 +257,19 @@ def _through_windows(
         horizon,
         ghi_w_per_m2=on_steps(horizon, starts_at=day.starts_at, step_s=day.step_s, values=inside),
     )
+
+
+def _with_wind(
+    horizon: Horizon, series: WeatherSeries | None, snapshot: Snapshot, config: HouseConfig
+) -> Horizon:
+    """The horizon with its wind where that counts, and a word where nobody tells it."""
+    if not config.house.windy:
+        return horizon
+    if series is None or series.wind_m_s is None:
+        note = "no forecast tells the wind: it counts as usual"
+        return replace(horizon, notes=(*horizon.notes, note))
+    day = in_force(series, snapshot.at, None)
+    wind_m_s = on_steps(
+        horizon, starts_at=day.starts_at, step_s=day.step_s, values=day.wind_m_s or ()
+    )
+    return replace(horizon, wind_m_s=wind_m_s)

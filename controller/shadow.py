@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
 
-from controller.estimate import delivered_heat_w
+from controller.estimate import delivered_heat_w, wind_w
 from controller.guard import Refused
 from controller.kpi import Kpis, kpis
 from controller.model import HouseModel
@@ -166,6 +166,7 @@ def _prediction_error_k(
             heat_w=heat_w,
             outdoor_c=outdoor_c,
             ghi_w_per_m2=then.ghi_w_per_m2,
+            gain_w=wind_w(model, then.wind_m_s, outdoor_c, room_c=estimate.state_c[0]),
         )
         if then.at >= until:
             room_c = then.snapshot.value(Signal.ROOM_C)

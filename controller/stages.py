@@ -78,6 +78,7 @@ class Stages:
         target: Target,
         ghi_w_per_m2: float,
         outdoor_forecast_c: float | None,
+        wind_m_s: float | None = None,
     ) -> Belief:
         """What is believed of the house now."""
         if previous is None:
@@ -94,6 +95,7 @@ class Stages:
             planned_heat_w=previous.planned_heat_w,
             ghi_w_per_m2=ghi_w_per_m2,
             outdoor_forecast_c=outdoor_forecast_c,
+            wind_m_s=wind_m_s,
             target_c=target.room_c,
             running_s=running_s(memory, snapshot),
             asked_flow_c=(memory.settings or {}).get(Capability.FLOW_SETPOINT),

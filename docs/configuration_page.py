@@ -10,6 +10,7 @@ from pydantic.fields import FieldInfo
 from docs.markdown import code, page, table
 
 _UNITS = {  # the suffixes of the glossary that settings use, longest first
+    "_w_per_k_per_m_s": "W/K per m/s",
     "_kwh_per_k": "kWh/K",
     "_w_per_k": "W/K",
     "_per_kwh": "currency/kWh",

@@ -1,8 +1,9 @@
 """A CSV file of equally spaced values that somebody else writes: prices or weather.
 
 First column `timestamp_utc` (ISO 8601 with offset or Z, rising), then the columns of the reader,
-and optionally `issued_at`: when that row became known. Rows issued later than now do not exist
-yet. Without the column, everything counts as issued when the file was written.
+the last of which it may do without, and optionally `issued_at`: when that row became known. Rows
+issued later than now do not exist yet. Without the column, everything counts as issued when the
+file was written.
 """
 
 import csv
@@ -46,9 +47,10 @@ class Rows:
 class SeriesFile:
     """Reads the file again only when it has changed."""
 
-    def __init__(self, path: Path, columns: Sequence[str]) -> None:
+    def __init__(self, path: Path, columns: Sequence[str], optional: Sequence[str] = ()) -> None:
         self.path = path
         self._columns = tuple(columns)
+        self._optional = tuple(optional)
         self._version: tuple[int, int] | None = None
         self._rows: tuple[Row, ...] = ()
         self._step_s = 0
@@ -101,9 +103,11 @@ class SeriesFile:
         lines = csv.reader(text.splitlines())
         header = [cell.strip() for cell in next(lines, [])]
         wanted = ["timestamp_utc", *self._columns]
-        if header not in (wanted, [*wanted, "issued_at"]):
+        told = header[:-1] if header[-1:] == ["issued_at"] else header
+        if told not in (wanted, [*wanted, *self._optional]):
+            extra = "".join(f"[,{name}]" for name in (*self._optional, "issued_at"))
             raise ConfigurationError(
-                f"{self.path}, line 1: the header must be {','.join(wanted)}[,issued_at]"
+                f"{self.path}, line 1: the header must be {','.join(wanted)}{extra}"
             )
         rows: list[Row] = []
         for cells in lines:
@@ -120,10 +124,10 @@ class SeriesFile:
     ) -> Row:
         if len(cells) != len(header):
             raise self._wrong(line, f"{len(cells)} cells instead of {len(header)}")
-        issued_at = written_at
+        issued_at, told = written_at, cells[1:]
         if header[-1] == "issued_at":
-            issued_at = self._instant(line, cells[-1])
-        values = tuple(self._number(line, cell) for cell in cells[1 : 1 + len(self._columns)])
+            issued_at, told = self._instant(line, cells[-1]), cells[1:-1]
+        values = tuple(self._number(line, cell) for cell in told)
         return Row(line, self._instant(line, cells[0]), issued_at, values)
 
     def _instant(self, line: int, cell: str) -> datetime:

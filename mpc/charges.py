@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mpc.arrays import FloatArray
-from mpc.heat_pump import source_for
+from mpc.heat_pump_source import planned_source_c
 from mpc.plan import PlanRequest, Trajectory
 from mpc.power_curve import tank_power_w
 from mpc.storage import WATER_KWH_PER_L_K, HotWater, after_draw_c, heated_below, layers_steps
@@ -227,7 +227,7 @@ class _Prices:
 
 def _power_kw(request: PlanRequest, water: HotWater, charge_w: float) -> FloatArray:
     """Electricity of a charge, steps x LEVELS_C."""
-    source_c = source_for(request.heat_pump, request.horizon.outdoor_c)
+    source_c = planned_source_c(request)
     shape = (len(source_c), len(LEVELS_C))
     power_w = tank_power_w(
         request.heat_pump,

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mpc.arrays import FloatArray
+from mpc.heat_pump_source import planned_source_c
 from mpc.plan import Plan, PlanRequest
 from mpc.power_curve import emission, heat_max_w
 
@@ -71,7 +72,7 @@ def _may_run(request: PlanRequest, plan: Plan) -> NDArray[np.bool_]:
         heat_pump=request.heat_pump,
         emitter=request.emitter,
         limits=request.limits,
-        outdoor_c=request.horizon.outdoor_c,
+        source_c=planned_source_c(request),
         room_c=room_c,
         floor_c=None,
     )

@@ -119,9 +119,11 @@ def predict(
     heat_w: float,
     outdoor_c: float,
     ghi_w_per_m2: float,
+    gain_w: float = 0.0,
 ) -> Estimate:
     """Belief at `until` under inputs that were constant since `estimate.at`; surer it never gets.
 
+    `gain_w` is known heat into the air beside the internal gains.
     Raises ValueError when `until` lies before the estimate.
     """
     step_s = (until - estimate.at).total_seconds()
@@ -130,7 +132,7 @@ def predict(
     if step_s == 0.0:
         return estimate
     f, b, q = _transition(building, step_s)
-    u = np.array([heat_w, outdoor_c, ghi_w_per_m2, building.internal_gains_w])
+    u = np.array([heat_w, outdoor_c, ghi_w_per_m2, building.internal_gains_w + gain_w])
     p = f @ covariance_of(estimate) @ f.T + q
     p[-2, -2] += _drifted_w2(float(p[-2, -2]), lasting_std_w(building), step_s)
     return _estimate(until, f @ _vector(estimate) + b @ u, p)

@@ -1,12 +1,19 @@
-"""Temperature of the brine of a ground-source unit over a horizon."""
+"""Temperature that the heat pump draws from over a horizon."""
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from mpc.arrays import FloatArray
-from mpc.heat_pump import BRINE_BELOW_GROUND_K
+from mpc.heat_pump import BRINE_BELOW_GROUND_K, source_for
+from mpc.plan import PlanRequest
 
 WEEK_S = 7 * 86400.0
+
+
+def planned_source_c(request: PlanRequest) -> FloatArray:
+    """Source temperature of every step: as the horizon knows it, else by the weather."""
+    horizon = request.horizon
+    return source_for(request.heat_pump, horizon.outdoor_c, horizon.source_c or None)
 
 
 def brine_for(

@@ -17,7 +17,7 @@ FLAT_SPOT_PER_KWH = 0.10  # where no price was ever known; only its being flat m
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Horizon:
-    """Equal steps in UTC from `starts_at`; every tuple has one entry per step."""
+    """Equal steps in UTC from `starts_at`; every tuple has one entry per step, or may have none."""
 
     starts_at: datetime
     step_s: int
@@ -27,6 +27,8 @@ class Horizon:
     price_per_kwh: tuple[float, ...]  # what one more kWh costs the house: the tariff applied
     price_known: tuple[bool, ...]  # False where the price is our guess
     notes: tuple[str, ...]  # what had to be guessed, in words
+    wind_m_s: tuple[float, ...] = ()  # at 10 m; none: as usual for the house
+    source_c: tuple[float, ...] = ()  # of the brine, where it is known; none: by the weather
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

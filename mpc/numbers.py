@@ -9,6 +9,7 @@ from mpc.arrays import FloatArray
 from mpc.blocks import Blocks, blocks_of
 from mpc.building import capacities_kwh_per_k, steady_state
 from mpc.charges import Charges, charges
+from mpc.heat_pump import source_for
 from mpc.numbers_bill import peak_numbers, peak_shapes, site_numbers
 from mpc.numbers_machine import compressor_numbers, compressor_shape, whole_blocks
 from mpc.plan import PlanRequest
@@ -41,9 +42,11 @@ class Stage:
     charges: Charges | None  # of the tank, where they are decided beforehand
 
     @property
-    def outdoor_c(self) -> FloatArray:
-        """Mean outdoor temperature of each block."""
-        return self.blocks.mean(self.request.horizon.outdoor_c)
+    def source_c(self) -> FloatArray:
+        """Mean temperature of what the heat pump draws from, of each block."""
+        horizon, mean = self.request.horizon, self.blocks.mean
+        known_c = mean(horizon.source_c) if horizon.source_c else None
+        return source_for(self.request.heat_pump, mean(horizon.outdoor_c), known_c)
 
 
 def stage_of(request: PlanRequest) -> Stage:

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 
 from mpc.arrays import FloatArray
 from mpc.building import Emitter, flow_for_heat
-from mpc.heat_pump import HeatPumpMap, Rated, measured_gain, part_load_gain, rated, source_for
+from mpc.heat_pump import HeatPumpMap, Rated, measured_gain, part_load_gain, rated
 from mpc.plan import HeatLimits
 
 SEGMENTS = 3  # of the power curve between the lowest and the largest heat
@@ -65,12 +65,11 @@ def emission(
     heat_pump: HeatPumpMap,
     emitter: Emitter,
     limits: HeatLimits,
-    outdoor_c: ArrayLike,
+    source_c: FloatArray,
     room_c: ArrayLike,
     floor_c: FloatArray | None,
 ) -> Emission:
     """The conditions of every step; `room_c` and `floor_c` are what the water will meet."""
-    source_c = source_for(heat_pump, outdoor_c)
     room = np.broadcast_to(np.asarray(room_c, dtype=np.float64), source_c.shape)
     return Emission(
         pump=rated(heat_pump),
@@ -177,14 +176,14 @@ def tank_power_w(
 
 
 def tank_curve(
-    heat_pump: HeatPumpMap, limits: HeatLimits, *, outdoor_c: ArrayLike, flow_c: FloatArray,
+    heat_pump: HeatPumpMap, limits: HeatLimits, *, source_c: FloatArray, flow_c: FloatArray,
     possible: FloatArray, charge_w: float | None = None,
 ) -> TankCurve:  # fmt: skip
     """The line through the powers at lowest and full heat; no heat where not `possible` (0/1).
 
     A pump that gives `charge_w` whenever it charges has no choice between the two.
     """
-    pump, source_c = rated(heat_pump), source_for(heat_pump, outdoor_c)
+    pump = rated(heat_pump)
     full_w = pump.capacity_w(source_c, flow_c)
     least_w = limits.modulation_min_frac * full_w
     high_w = tank_power_w(heat_pump, full_w, source_c=source_c, flow_c=flow_c)

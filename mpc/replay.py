@@ -7,6 +7,7 @@ import numpy as np
 from mpc.arrays import FloatArray
 from mpc.building import Discrete, Steady, discretise, drive, simulate, steady_state
 from mpc.estimator import passing_left_frac
+from mpc.heat_pump_source import planned_source_c
 from mpc.plan import Plan, PlanRequest, Trajectory
 from mpc.power_curve import Emission, emission, flow_c, lowest_w, tank_power_w
 from mpc.power_curve import power_w as power_for
@@ -19,6 +20,7 @@ from mpc.storage import (
     risen_layers,
     simulate_layers,
 )
+from mpc.wind import wind_gain_w
 
 HEAT_STEP_W = 0.1  # plans store heat and power in these steps,
 ROOM_DIGITS = 3  # and temperatures to 0.001 K
@@ -34,7 +36,7 @@ class House:
     first_frac: float  # of a whole step
     start_c: FloatArray
     drive_k: FloatArray  # states x steps; the start enters through the first column
-    gain_w: FloatArray  # per step: internal gains and unexplained heat, whose passing part fades
+    gain_w: FloatArray  # per step: internal gains, wind, unexplained heat, whose passing part fades
 
     def states_c(self, heat_w: FloatArray) -> FloatArray:
         """States at the end of every step (states x steps) under this heat."""
@@ -84,7 +86,16 @@ def _gain_w(request: PlanRequest, gone_s: float) -> FloatArray:
     for k in range(len(request.horizon.outdoor_c) - 1):
         left_frac.append(passing_left_frac(left_s + k * step_s, step_s))
     lasting_w = request.building.internal_gains_w + estimate.disturbance_w
-    return lasting_w + estimate.passing_w * np.array(left_frac)
+    gain_w = lasting_w + estimate.passing_w * np.array(left_frac)
+    horizon = request.horizon
+    if not horizon.wind_m_s:
+        return gain_w
+    return gain_w + wind_gain_w(
+        request.building,
+        wind_m_s=horizon.wind_m_s,
+        outdoor_c=horizon.outdoor_c,
+        target_c=request.comfort.target_c,
+    )
 
 
 def steady_at_target(request: PlanRequest, house: House) -> Steady:
@@ -103,7 +114,7 @@ def emission_at(request: PlanRequest, states_c: FloatArray) -> Emission:
         heat_pump=request.heat_pump,
         emitter=request.emitter,
         limits=request.limits,
-        outdoor_c=request.horizon.outdoor_c,
+        source_c=planned_source_c(request),
         room_c=states_c[0],
         floor_c=states_c[2] if len(states_c) > 2 else None,
     )

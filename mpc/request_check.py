@@ -46,6 +46,8 @@ def _wrong_shape(request: PlanRequest) -> str | None:
         "ghi_w_per_m2": len(horizon.ghi_w_per_m2),
         "price_per_kwh": len(horizon.price_per_kwh),
         "price_known": len(horizon.price_known),
+        "wind_m_s": len(horizon.wind_m_s) or steps,
+        "source_c": len(horizon.source_c) or steps,
         "low_c": len(comfort.low_c),
         "high_c": len(comfort.high_c),
         "target_c": len(comfort.target_c),

@@ -298,7 +298,7 @@ def conditions_at(stage: Stage, states_c: FloatArray, tank_c: FloatArray | None)
         heat_pump=request.heat_pump,
         emitter=request.emitter,
         limits=limits,
-        outdoor_c=stage.outdoor_c,
+        source_c=stage.source_c,
         room_c=states_c[0],
         floor_c=states_c[2] if len(states_c) > 2 else None,
     )
@@ -309,7 +309,7 @@ def conditions_at(stage: Stage, states_c: FloatArray, tank_c: FloatArray | None)
     tank = tank_curve(
         request.heat_pump,
         limits,
-        outdoor_c=stage.outdoor_c,
+        source_c=stage.source_c,
         flow_c=tank_c + water.tank.approach_k,
         possible=(tank_c <= water.pump_max_c).astype(np.float64),
         charge_w=water.charge_w,

@@ -13,7 +13,8 @@ def wind_gain_w(
     """What wind takes from (< 0) or spares the air, beside the infiltration at usual wind.
 
     Infiltration grows with the wind and with what room and outdoors differ; the product is made
-    linear at the room's target, so that it enters as a gain and the model keeps its form.
+    linear at `target_c`, the room as it is or is wanted, so that it enters as a gain and the model
+    keeps its form.
     """
     over_m_s = np.asarray(wind_m_s, dtype=np.float64) - building.usual_wind_m_s
     apart_k = np.asarray(target_c, dtype=np.float64) - np.asarray(outdoor_c, dtype=np.float64)

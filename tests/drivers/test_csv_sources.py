@@ -180,3 +180,19 @@ async def test_wrong_weather_names_the_line(path: Path, lines: list[str], messag
     write(path, WEATHER, *(f"2026-01-15{line}" for line in lines))
     with pytest.raises(DriverError, match=message):
         await CsvWeather(path).fetch(NOW)
+
+
+async def test_wind_may_stand_behind_the_sun(path: Path) -> None:
+    rows = ("2026-01-15T00:00Z,1,0,4", "2026-01-15T01:00Z,2,0,", "2026-01-15T02:00Z,3,0,8")
+    write(path, f"{WEATHER},wind_m_s", *rows)
+    assert (await CsvWeather(path).fetch(NOW)).wind_m_s == (4.0, 6.0, 8.0)
+    write(path, WEATHER, *(row.rpartition(",")[0] for row in rows))
+    assert (await CsvWeather(path).fetch(NOW)).wind_m_s is None
+    write(path, f"{WEATHER},wind_m_s,issued_at", *(f"{row},2026-01-14T00:00Z" for row in rows))
+    assert (await CsvWeather(path).fetch(NOW)).wind_m_s == (4.0, 6.0, 8.0)
+
+
+async def test_a_column_of_another_name_is_refused(path: Path) -> None:
+    write(path, f"{WEATHER},wind", "2026-01-15T00:00Z,1,0,4", "2026-01-15T01:00Z,1,0,4")
+    with pytest.raises(DriverError, match=r"ghi_w_per_m2\[,wind_m_s\]\[,issued_at\]"):
+        await CsvWeather(path).fetch(NOW)
