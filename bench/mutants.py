@@ -3,7 +3,7 @@
 import ast
 import copy
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 SWAPPED: dict[type[ast.AST], type[ast.AST]] = {
@@ -21,6 +21,7 @@ class Mutant:
 
     name: str  # where and what; the same wherever in the module its function stands
     line: int
+    function: str | None  # the innermost function around the change; None: it is outside
     tree: ast.Module
 
 
@@ -33,7 +34,8 @@ def mutants(source: str) -> Iterator[Mutant]:
     rules.
     """
     tree = ast.parse(source)
-    places = _places(tree)
+    functions, outside = _places(tree)
+    places = outside | functions
     seen = Counter[str]()
     for index, node in sorted(enumerate(ast.walk(tree)), key=lambda item: _position(item[1])):
         for new, shown in _variants(node) if node in places else ():
@@ -43,30 +45,28 @@ def mutants(source: str) -> Iterator[Mutant]:
             name = f"{places[node]}: {words}"
             seen[name] += 1
             again = f" ({seen[name]})" if seen[name] > 1 else ""
-            line = _position(node)[0]
-            yield Mutant(name + again, line, ast.fix_missing_locations(changed))
+            ast.fix_missing_locations(changed)
+            yield Mutant(name + again, _position(node)[0], functions.get(node), changed)
 
 
 def _position(node: ast.AST) -> tuple[int, int]:
     return getattr(node, "lineno", 0), getattr(node, "col_offset", 0)
 
 
-def _places(tree: ast.Module) -> dict[ast.AST, str]:
-    """The innermost function around each node, or what it is assigned to; no decorators."""
-    places: dict[ast.AST, str] = {}
-    inside: Sequence[ast.AST]
+def _places(tree: ast.Module) -> tuple[dict[ast.AST, str], dict[ast.AST, str]]:
+    """The innermost function around each node; and outside, what it is assigned to. No decorators,
+    no defaults of parameters."""
+    functions: dict[ast.AST, str] = {}
+    outside: dict[ast.AST, str] = {}
     for scope in ast.walk(tree):  # outer scopes come before inner ones
         match scope:
-            case ast.FunctionDef(name=name):
-                place, inside = name, scope.body
-            case ast.Assign(targets=[target]) if target not in places:
-                place, inside = ast.unparse(target), [scope.value]
-            case ast.AnnAssign(target=target) if target not in places:
-                place, inside = ast.unparse(target), [scope]
-            case _:
-                continue
-        places.update((node, place) for part in inside for node in ast.walk(part))
-    return places
+            case ast.FunctionDef(name=name, body=body):
+                functions.update((node, name) for part in body for node in ast.walk(part))
+            case ast.Assign(targets=[target], value=value):
+                outside.update(dict.fromkeys(ast.walk(value), ast.unparse(target)))
+            case ast.AnnAssign(target=target):
+                outside.update(dict.fromkeys(ast.walk(scope), ast.unparse(target)))
+    return functions, outside
 
 
 def _variants(node: ast.AST) -> Iterator[tuple[ast.AST, str]]:

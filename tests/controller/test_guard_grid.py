@@ -25,6 +25,14 @@ POWER_KNOB = Knob(
 )
 LIMIT = GridLimit(limit_w=3000.0, guaranteed_w=4200.0, state=GridState.LIMITED)
 FROST_C = LIMITS.frost_c
+TANK = Capability.DHW_SETPOINT
+TANK_KNOB = replace(
+    OFFSET_KNOB, capability=TANK, minimum=35.0, maximum=60.0, safe_minimum=40.0, safe_maximum=55.0
+)
+WITH_TANK = replace(LIMITS, tank_knob=TANK_KNOB)
+SG_KNOB = replace(
+    FLOW_KNOB, capability=Capability.SG_READY, minimum=1.0, maximum=4.0, resolution=1.0
+)
 
 
 def seen(power_w=5000.0, *, minutes=0.0, limit=LIMIT, **values):
@@ -111,11 +119,8 @@ def test_a_house_at_its_frost_floor_is_heated_as_little_as_possible_where_nothin
 
 
 def test_hot_water_yields_too_also_where_nothing_steers_the_rooms():
-    tank = replace(OFFSET_KNOB, capability=Capability.DHW_SETPOINT, minimum=35.0, maximum=60.0,
-                   safe_minimum=40.0, safe_maximum=55.0)  # fmt: skip
-    limits = replace(LIMITS, knob=None, rest_value=None, run_value=None, tank_knob=tank)
-    hot = Allowed({Capability.DHW_SETPOINT: 52.0})
-    assert bound(hot, seen(), after(seen()), limits).settings == {Capability.DHW_SETPOINT: 40.0}
+    limits = replace(WITH_TANK, knob=None, rest_value=None, run_value=None)
+    assert bound(Allowed({TANK: 52.0}), seen(), after(seen()), limits).settings == {TANK: 40.0}
 
 
 def test_a_shifting_knob_rests_at_once():
@@ -174,9 +179,108 @@ def test_a_bound_verdict_asks_no_more_and_binding_again_changes_nothing(
 def test_limit_and_hold_come_back_from_a_record():
     window = Window(starts_at=AT, ends_at=AT + timedelta(hours=1), limit_w=1.5, issued_at=AT)
     limit = replace(LIMIT, until=AT, issued_at=AT, ahead=(window,))
-    assert limit_in(limit_out(limit)) == limit
-    hold = GridHold(1.0, AT, Held.LOWERED)
-    assert hold_in(hold_out(hold)) == hold
+    shared = replace(limit, total_w=9000.0, others_w=800.0, remark="a dryer")
+    for kept in (LIMIT, limit, shared):
+        assert limit_in(limit_out(kept)) == kept
+    for number, step in enumerate(Held):  # as they stand in records
+        hold = GridHold(1.0, AT, step)
+        assert hold_out(hold)[2] == number
+        assert hold_in(hold_out(hold)) == hold
+    assert hold_in(hold_out(GridHold(1.0))) == GridHold(1.0)
+
+
+@pytest.mark.parametrize(
+    ("limit_w", "written"), [(549.9, {}), (550.0, {POWER: 500.0}), (3050.0, {POWER: 3000.0})]
+)
+def test_a_power_limit_is_used_where_its_range_reaches_below_the_limit(limit_w, written):
+    quiet = seen(100.0, limit=replace(LIMIT, limit_w=limit_w))
+    verdict = bound(Allowed({FLOW: 40.0}), quiet, after(quiet), with_power())
+    assert verdict.settings == {FLOW: 40.0, **written}
+
+
+def test_a_power_limit_that_is_lower_already_stays():
+    verdict = bound(Allowed({POWER: 1500.0}), seen(100.0), after(seen(100.0)), with_power())
+    assert verdict == Allowed({POWER: 1500.0})
+
+
+def test_a_number_needs_no_meter():
+    blind = seen(None)
+    verdict = bound(Allowed({FLOW: 40.0}), blind, after(blind), with_power())
+    assert verdict.settings == {FLOW: 40.0, POWER: 2900.0}
+
+
+@pytest.mark.parametrize("power_w", [900.0, None])
+def test_a_power_limit_out_of_reach_is_no_power_limit(power_w):
+    low = seen(power_w, limit=replace(LIMIT, limit_w=200.0))
+    verdict = bound(Allowed({FLOW: 45.0}), low, after(low), with_power())
+    least = LIMITS.rest_value if power_w is None else LIMITS.run_value
+    assert verdict.settings == {FLOW: least}
+
+
+def test_rooms_and_tank_yield_together():
+    verdict = bound(Allowed({FLOW: 45.0, TANK: 52.0}), seen(), after(seen()), WITH_TANK)
+    assert verdict.settings == {FLOW: LIMITS.run_value, TANK: 40.0}
+    assert verdict.forced == {FLOW: Purpose.DSO, TANK: Purpose.DSO}
+
+
+def test_a_pump_that_asks_for_less_than_its_lowest_run_is_asked_for_no_more():
+    verdict = bound(Allowed({FLOW: 20.0}), seen(), after(seen()))
+    assert verdict == Allowed({FLOW: 20.0})
+
+
+def test_without_a_known_lowest_run_a_pump_that_draws_too_much_rests():
+    limits = replace(LIMITS, run_value=None)
+    verdict = bound(Allowed({FLOW: 45.0}), seen(), after(seen()), limits)
+    assert verdict.settings == {FLOW: LIMITS.rest_value}
+
+
+def test_without_a_known_rest_or_a_knob_the_rooms_settings_stay():
+    for limits in (replace(WITH_TANK, rest_value=None), replace(WITH_TANK, knob=None)):
+        verdict = bound(Allowed({FLOW: 45.0, TANK: 52.0}), seen(), after(seen()), limits)
+        assert verdict.settings == {FLOW: 45.0, TANK: 40.0}
+
+
+def test_sg_ready_blocks_a_pump_that_draws_too_much_at_once():
+    limits = replace(LIMITS, knob=SG_KNOB, rest_value=1.0, run_value=2.0)
+    verdict = bound(Allowed({SG_KNOB.capability: 3.0}), seen(), after(seen()), limits)
+    assert verdict.settings == {SG_KNOB.capability: 1.0}
+
+
+def test_a_shifting_knob_rests_where_nothing_measures_the_pump():
+    blind = seen(None)
+    limits = replace(LIMITS, knob=OFFSET_KNOB, rest_value=-3.0, run_value=None)
+    verdict = bound(Allowed({OFFSET_KNOB.capability: 2.0}), blind, after(blind), limits)
+    assert verdict.settings == {OFFSET_KNOB.capability: -3.0}
+
+
+def test_a_house_that_could_be_limited_and_is_not_is_free():
+    assert after(seen(limit=replace(LIMIT, limit_w=None))) is None
+    assert after(seen(limit=None)) is None
+
+
+def test_a_room_nobody_measures_is_no_reason_to_allow_more():
+    low = replace(LIMIT, limit_w=1000.0)
+    signals = {Signal.METER_POWER_W: 3000.0}
+    assert after(replace(snapshot(signals), grid=low)).allowed_w == 1000.0
+
+
+@pytest.mark.parametrize(
+    ("power_w", "step"), [(3000.0, Held.WATCHED), (3000.1, Held.LOWERED), (None, Held.WATCHED)]
+)
+def test_what_is_allowed_breaks_no_limit(power_w, step):
+    assert after(seen(power_w)).step is step
+
+
+@pytest.mark.parametrize(("limit_w", "step"), [(150.0, Held.RESTED), (150.1, Held.WATCHED)])
+def test_a_limit_below_what_any_compressor_draws_rests_it_at_once(limit_w, step):
+    assert after(seen(100.0, limit=replace(LIMIT, limit_w=limit_w))).step is step
+
+
+def test_a_short_excess_lowers_and_the_settle_time_begins_anew():
+    excess = [seen(minutes=0), seen(100.0, minutes=1), seen(minutes=2), seen(minutes=3)]
+    assert after(*excess).step is Held.LOWERED
+    assert after(*excess, seen(minutes=3.99)).step is Held.LOWERED
+    assert after(*excess, seen(minutes=4)).step is Held.RESTED
 
 
 def test_a_clock_set_back_does_not_let_the_pump_draw_too_much_for_longer():

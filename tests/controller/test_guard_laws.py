@@ -30,8 +30,16 @@ from controller.guard import (
     remember,
 )
 from controller.snapshot import Snapshot
-from drivers.api import OperatingState, Signal
+from drivers.api import Capability, OperatingState, Signal
 
+SG = Capability.SG_READY
+SG_LIMITS = replace(
+    LIMITS,
+    knob=replace(FLOW_KNOB, capability=SG, minimum=1.0, maximum=4.0, resolution=1.0),
+    rest_value=1.0,
+    run_value=2.0,
+    frost_value=4.0,
+)
 values = st.floats(-100.0, 100.0) | st.just(float("nan"))
 temperatures = st.floats(-30.0, 70.0)
 
@@ -184,3 +192,18 @@ TestNoWishesBreakRunOrOffTimes = ObedientCompressor.TestCase
 TestNoWishesBreakRunOrOffTimes.settings = settings(
     max_examples=40, stateful_step_count=25, deadline=None
 )
+
+
+def test_a_pump_is_never_blocked_for_more_than_two_hours_in_any_day() -> None:
+    memory, at, blocked = Memory(False, AT - timedelta(days=1)), AT, []
+    for _ in range(3 * 24 * 12):
+        at += timedelta(minutes=5)
+        now = snapshot({**HEALTHY, Signal.COMPRESSOR_HZ: 0.0}, at)
+        memory = remember(memory, now)
+        verdict = judge(Wanted({SG: 1.0}, False, 0.0, "mpc", "rest"), now, memory, SG_LIMITS)
+        assert not isinstance(verdict, Refused)
+        memory = replace(memory, settings=verdict.settings)
+        blocked.append(verdict.settings[SG] == 1.0)
+    a_day = 24 * 12
+    most = max(sum(blocked[start : start + a_day]) for start in range(len(blocked) - a_day))
+    assert 60 < 5 * most <= 120

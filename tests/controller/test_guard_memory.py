@@ -71,6 +71,12 @@ def test_a_compressor_that_stops_or_was_never_seen_to_rest_has_not_been_started(
     assert (first.compressor_on, first.starts, first.own_starts) == (True, (), ())
 
 
+def test_a_compressor_that_rests_before_and_after_a_break_has_not_been_started() -> None:
+    asked = Memory(False, AT - 60 * MINUTE, {FLOW: 35.0}, seen_at=AT)
+    now = looked(asked, 60 * MINUTE, hz=0.0, resting={FLOW: 15.0})
+    assert (now.since, now.starts, now.own_starts) == (now.seen_at, (), ())
+
+
 def test_an_unmeasured_compressor_is_as_it_was_seen_last() -> None:
     memory = Memory(True, AT, {FLOW: 35.0}, seen_at=AT)
     unseen = remember(memory, Snapshot(AT + MINUTE, {}))

@@ -163,35 +163,16 @@ def test_running_water_warms_at_a_bounded_pace(
     assert settings_after(heat(38.0), memory, limits, room_c=7.0) == {FLOW: 50.0}
 
 
+def test_a_tank_alone_needs_no_ramp() -> None:
+    memory = Memory(True, AT - 60 * MINUTE, {FLOW: 30.0}, passed_s=60.0)
+    limits = replace(LIMITS, rise_k_per_min=2.0)
+    assert settings_after(replace(heat(0.0), settings={TANK: 50.0}), memory, limits) == {TANK: 50.0}
+
+
 def test_an_offset_needs_no_ramp() -> None:
     limits = replace(LIMITS, knob=OFFSET_KNOB, rise_k_per_min=0.1)
     memory = Memory(True, AT - 60 * MINUTE, {OFFSET: 0.0}, passed_s=60.0)
     assert settings_after(heat(4.0, OFFSET), memory, limits) == {OFFSET: 4.0}
-
-
-@pytest.mark.parametrize(("held", "given"), [(0, 2.0), (9, 2.0), (10, 3.0)])
-def test_an_sg_ready_state_is_held(held: int, given: float) -> None:
-    memory = Memory(sg_state=2.0, sg_since=AT - held * MINUTE)
-    assert settings_after(sg(3.0), memory, SG_LIMITS) == {SG: given}
-    assert settings_after(sg(2.0), memory, SG_LIMITS) == {SG: 2.0}
-    assert settings_after(sg(1.0), memory, SG_LIMITS, room_c=7.0) == {SG: 4.0}
-
-
-def test_sg_ready_counts_from_the_cycle_that_asked() -> None:
-    memory = remember(Memory(settings={SG: 3.0}, seen_at=AT), snapshot(at=AT + MINUTE))
-    assert (memory.sg_state, memory.sg_since) == (3.0, AT)
-    later = remember(memory, snapshot(at=AT + 2 * MINUTE))
-    assert later.sg_since == AT
-    assert remember(memory, snapshot(at=AT - MINUTE)).sg_since == AT - MINUTE
-    freed = remember(replace(later, settings=None), snapshot(at=AT + 3 * MINUTE))
-    assert freed.sg_state is None
-
-
-def test_the_electric_heater_is_for_frost_unless_the_owner_allows_it() -> None:
-    assert settings_after(sg(4.0), Memory(), SG_LIMITS) == {SG: 3.0}
-    assert settings_after(sg(4.0), Memory(), SG_LIMITS, room_c=8.0) == {SG: 4.0}
-    allowed = replace(SG_LIMITS, heater_only_for_frost=False)
-    assert settings_after(sg(4.0), Memory(), allowed) == {SG: 4.0}
 
 
 @pytest.mark.parametrize(
@@ -295,37 +276,6 @@ def test_a_rule_for_the_rooms_leaves_the_tank_as_it_was_asked() -> None:
 
 def with_tank(state: float) -> Wanted:
     return replace(sg(state), settings={SG: state, TANK: 50.0})
-
-
-@pytest.mark.parametrize(
-    ("blocking", "blocked_s", "given"),
-    [(True, 3599.0, 1.0), (True, 3600.0, 2.0), (False, 1799.0, 1.0), (False, 1800.0, 2.0)],
-)
-def test_a_block_ends_after_an_hour_and_begins_with_half_of_it_left(
-    blocking: bool, blocked_s: float, given: float
-) -> None:
-    memory = Memory(settings={SG: 1.0 if blocking else 2.0}, blocked_s=blocked_s)
-    limits = replace(SG_LIMITS, sg_hold_s=0.0)
-    assert settings_after(sg(1.0), memory, limits) == {SG: given}
-    assert settings_after(sg(3.0), memory, limits) == {SG: 3.0}
-
-
-def test_reasons_of_sg_ready_state_minutes() -> None:
-    blocked = Memory(settings={SG: 1.0}, blocked_s=3660.0)
-    assert judge(sg(1.0), snapshot(), blocked, SG_LIMITS) == Altered(
-        {SG: 2.0}, ("the pump has been blocked for 61 min",)
-    )
-    held = Memory(sg_state=2.0, sg_since=AT - 4 * MINUTE)
-    assert judge(sg(3.0), snapshot(), held, SG_LIMITS) == Altered(
-        {SG: 2.0}, ("SG Ready has held its state 4 of 10 min",)
-    )
-
-
-def test_a_held_state_in_a_warm_room_is_not_safety() -> None:
-    held = Memory(sg_state=2.0, sg_since=AT)
-    verdict = judge(sg(3.0), snapshot({**HEALTHY, Signal.ROOM_C: 27.0}), held, SG_LIMITS)
-    assert isinstance(verdict, Altered)
-    assert (verdict.settings, verdict.forced) == ({SG: 2.0}, {})
 
 
 def test_without_a_known_midnight_no_start_counts_for_the_day() -> None:

@@ -76,3 +76,7 @@ def test_whatever_is_asked_the_tank_stays_in_its_range(asked: float, most_c: flo
     verdict = verdict_on(both(asked), replace(WITH_TANK, tank_max_c=most_c))
     assert isinstance(verdict, Allowed | Altered)
     assert 42.0 <= verdict.settings[TANK] <= max(42.0, min(58.0, most_c))
+
+
+def test_a_tank_that_nothing_is_wanted_of_is_left_alone() -> None:
+    assert verdict_on(heat(35.0)) == Allowed({FLOW: 35.0})
