@@ -8,9 +8,10 @@ import numpy as np
 
 from controller.config import HouseConfig
 from controller.house_prior import day_one
+from controller.learn_watch import BETTER_FRAC, watched
 from controller.learned import Lesson, Lessons, drift_words, house_name
 from controller.model import HouseModel, house_model
-from mpc.building import total_loss_w_per_k
+from mpc.building import Building, total_loss_w_per_k
 from mpc.house_data import HouseData
 from mpc.identify import free_runs, identify, unlearned
 from mpc.identify_model import Identified, Prediction, Prior
@@ -21,9 +22,6 @@ LEAST_DAYS = 7.0
 
 HELD_OUT_FRAC, LEAST_HELD_OUT_DAYS, MOST_HELD_OUT_DAYS = 0.2, 2.0, 5.0
 """The last days are not learned from: on them the new model must predict better."""
-
-BETTER_FRAC = 0.02
-"""By so much its error must be smaller: a model is not changed for nothing."""
 
 AHEAD_H = 24.0
 STARTS_EVERY_H = 6.0
@@ -42,7 +40,7 @@ class Study:
     error_before_k: float
     adopted: bool
     reasons: tuple[str, ...]  # why not
-    drift: tuple[str, ...]
+    drift: tuple[str, ...]  # what the owner should look at, and what the watchdog did
     lessons: Lessons
 
 
@@ -67,7 +65,7 @@ def learn(
     held_out = len(data) - round(held_days * data.steps_per_day)
     prior = day_one_prior(config)
     found = identify(data.part(0, held_out), prior, patterns=False)
-    before = unlearned(Prior(building=model.building, log_std=prior.log_std))
+    before = _as_given(model.building, prior)
     error_k, error_before_k = (day_ahead_rmse_k(m, data, held_out) for m in (found, before))
     reasons = _reasons(found, lessons, error_k, error_before_k)
     adopted = not reasons
@@ -87,6 +85,15 @@ def learn(
             house=house_name(config),
         )
         after = lessons.with_new(lesson)
+    drift = drift_words(after, config, error_k if adopted else error_before_k)
+    if not adopted and not any(finding.spoils for finding in found.findings):
+
+        def error_of(building: Building | None) -> float:
+            older = house_model(config, building).building
+            return day_ahead_rmse_k(_as_given(older, prior), data, held_out)
+
+        after, done = watched(lessons, config, error_before_k, error_of)
+        drift += done
     return Study(
         data=data,
         held_out=held_out,
@@ -97,9 +104,14 @@ def learn(
         error_before_k=error_before_k,
         adopted=adopted,
         reasons=reasons,
-        drift=drift_words(after, config, error_k if adopted else error_before_k),
+        drift=drift,
         lessons=after,
     )
+
+
+def _as_given(building: Building, prior: Prior) -> Identified:
+    """A building of earlier, as it predicts."""
+    return unlearned(Prior(building=building, log_std=prior.log_std))
 
 
 def day_one_prior(config: HouseConfig) -> Prior:

@@ -123,15 +123,25 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def _ranges(study: Study, name: str) -> tuple[float, float, float, float]:
     """Learned value, its low and high end, and the value of day one."""
     value = float(getattr(study.found.building, name))
-    std = study.found.log_std()[name]
     first = getattr(study.prior.building, name)
-    before = math.nan if first is None else float(first)
-    if name in FRACTIONS:
-        odds = math.log(value / (1.0 - value))
-        ends = [1.0 / (1.0 + math.exp(-odds - s * EIGHT_OF_TEN * std)) for s in (-1.0, 1.0)]
-        return value, ends[0], ends[1], before
-    width = math.exp(EIGHT_OF_TEN * std)
-    return value, value / width, value * width, before
+    low, high = _eight_of_ten(name, value, study.found.log_std()[name])
+    return value, low, high, math.nan if first is None else float(first)
+
+
+def _typical(study: Study, name: str) -> tuple[float, float]:
+    """Where eight of ten such houses lie, as believed on day one; NaN: it had no such part."""
+    std = study.prior.log_std.get(name, USUAL_LOG_STD[name])
+    return _eight_of_ten(name, _ranges(study, name)[3], std)
+
+
+def _eight_of_ten(name: str, value: float, log_std: float) -> tuple[float, float]:
+    """Ends of the range about a value, by the deviation of its logarithm or log odds."""
+    width = math.exp(EIGHT_OF_TEN * log_std)
+    if name in FRACTIONS and 0.0 < value < 1.0:
+        odds = value / (1.0 - value)
+        low, high = odds / width, odds * width
+        return low / (1.0 + low), high / (1.0 + high)
+    return value / width, value * width
 
 
 def _learned_names(study: Study) -> list[str]:
@@ -143,13 +153,27 @@ def _parameter_table(study: Study) -> str:
     for name in _learned_names(study):
         words, unit = UNITS[name]
         value, low, high, before = _ranges(study, name)
-        ends = f"{_number(low)} to {_number(high)}"
-        rows.append([words, f"{_number(value)} {unit}", ends, _number(before)])
-    return _table(["", "learned", "eight of ten", "on day one"], rows)
+        cells = [f"{_number(value)} {unit}", _span(low, high), _number(before)]
+        rows.append([words, *cells, _span(*_typical(study, name)), _compared(study, name)])
+    head = ["", "learned", "eight of ten", "on day one", "eight of ten such houses", ""]
+    return _table(head, rows)
+
+
+def _compared(study: Study, name: str) -> str:
+    """A remark where all that is likely lies outside of what is typical."""
+    _, low, high, _ = _ranges(study, name)
+    least, most = _typical(study, name)
+    return "unusually small" if high < least else "unusually large" if low > most else ""
+
+
+def _span(low: float, high: float) -> str:
+    return "–" if math.isnan(low) else f"{_number(low)} to {_number(high)}"
 
 
 def _number(value: float) -> str:
     """Three digits that mean something."""
+    if math.isnan(value):
+        return "–"
     return f"{value:.0f}" if abs(value) >= 100.0 else f"{value:.3g}"
 
 
@@ -249,10 +273,8 @@ def _parameters(study: Study) -> str | None:
     figure, axes = _figure(0.9 + 0.36 * len(names))
     for row, name in enumerate(reversed(names)):
         value, low, high, before = _ranges(study, name)
-        std = study.prior.log_std.get(name, USUAL_LOG_STD[name])
-        if name not in FRACTIONS:
-            width = math.exp(EIGHT_OF_TEN * std)
-            axes.plot([1.0 / width, width], [row, row], color="#bbb", lw=8, solid_capstyle="butt")
+        ends = [end / before for end in _typical(study, name)]
+        axes.plot(ends, [row, row], color="#bbb", lw=8, solid_capstyle="butt")
         axes.plot([low / before, high / before], [row, row], color="#d55e00", lw=2)
         axes.plot([value / before], [row], "o", color="#d55e00")
     axes.axvline(1.0, color="#222", lw=0.8)

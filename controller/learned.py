@@ -20,6 +20,9 @@ DRIFT_FRAC = 0.25
 WORSE_FRAC = 1.5
 """Predictions this much worse than when the model was adopted mean that it no longer fits."""
 
+LEAST_ERROR_K = 0.1
+"""A sensor's step: smaller errors are not told apart."""
+
 DRIFT_VERSIONS = 5
 
 
@@ -99,6 +102,11 @@ def building_text(lesson: Lesson | None) -> str | None:
     return None if lesson is None else LEARNED_BUILDING.dump_json(lesson.building).decode()
 
 
+def no_longer_fits(lesson: Lesson, recent_error_k: float) -> bool:
+    """Whether it predicts much worse than when it was adopted; False where that is not known."""
+    return recent_error_k > WORSE_FRAC * max(lesson.error_k, LEAST_ERROR_K)
+
+
 def drift_words(lessons: Lessons, config: HouseConfig, recent_error_k: float) -> tuple[str, ...]:
     """What the owner should look at: a house that changed, a model that no longer fits."""
     now = lessons.in_force(config)
@@ -116,7 +124,7 @@ def drift_words(lessons: Lessons, config: HouseConfig, recent_error_k: float) ->
                 f"The house loses {abs(change):.0%} {more} heat than it used to: "
                 "a window, new insulation, or a sensor that was moved?"
             )
-    if recent_error_k > WORSE_FRAC * max(now.error_k, 0.1):
+    if no_longer_fits(now, recent_error_k):
         words.append(
             f"Predictions are off by {recent_error_k:.2f} K lately, {now.error_k:.2f} K when the "
             "model was adopted: something in the house is no longer as it was."

@@ -86,6 +86,22 @@ def test_the_report_says_what_is_wrong_with_the_data(study: Study) -> None:
     assert "loss through the construction" in page
 
 
+@pytest.mark.parametrize(
+    ("times", "words"), [(1.0, ""), (60.0, "unusually large"), (1.0 / 60.0, "unusually small")]
+)
+def test_a_number_beyond_what_is_typical_is_pointed_at(
+    study: Study, times: float, words: str
+) -> None:
+    first = study.prior.building
+    learned = replace(first, air_outdoor_w_per_k=times * first.air_outdoor_w_per_k)
+    page = report_html(
+        replace(study, found=replace(study.found, building=learned)), zone=COPENHAGEN
+    )
+    row = next(row for row in page.split("<tr>") if "loss from the air" in row)
+    assert row.endswith(f"<td>{words}</td></tr>")
+    assert page.count("unusually") == (1 if words else 0)
+
+
 def test_a_report_without_predictions_has_fewer_pictures(study: Study) -> None:
     bare = replace(study, held_out=len(study.data) - 10, found=replace(study.found, residuals=None))
     assert report_html(bare, zone=COPENHAGEN).count("<img") == 1
