@@ -1,65 +1,119 @@
-"""Fuzz: malformed registers, frames and messages through every driver; what breaks a rule is told.
+"""Fuzz: a million malformed payloads through everything that reads; what breaks a rule is told.
 
-Usage: python -m bench.fuzz [--count N] [--seed N] [--kind modbus|mqtt|all] [--write]
+Usage: python -m bench.fuzz [--count N] [--seed N] [--kind GROUP] [--jobs N] [--write]
+
+Slices of some thousand payloads are kept as they are done; started again, it goes on where it
+stopped. A slice that does not end is stopped and counts as a violation.
 """
 
 import argparse
-import asyncio
-import logging
+import json
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import TimeoutError as SliceTimeoutError
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
-from bench.fuzz_frames import fuzz_frames
-from bench.fuzz_registers import fuzz_registers, modbus_subjects
-from bench.fuzz_tally import Tally, together
-from bench.fuzz_topics import fuzz_topics, topic_subjects
+from pebble import ProcessExpired, ProcessPool
+
+from bench.economy import results_folder
+from bench.fuzz_kinds import GROUPS, KINDS, MOST_MB, Slice, prepare, run_slice, slices
+from bench.fuzz_tally import LONGEST_CASE_S, LONGEST_MESSAGE, Tally, together
 from bench.tables import Row, markdown_table
 
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "benchmarks" / "fuzz.md"
-COUNT, SEED = 200_000, 1
-SLICE = 5000
-"""Payloads between two signs of life; each slice has a seed of its own."""
+ROOT = Path(__file__).resolve().parent.parent
+PAGE = ROOT / "docs" / "benchmarks" / "fuzz.md"
+RESULTS = ROOT / ".bench-fuzz"
+COUNT, SEED = 1_000_000, 1
+SLICE_PATIENCE_S = 900.0
+"""On a computer that does other things too; a slice takes some seconds."""
 
-FRAMES_FRAC = 0.4
-"""Of the Modbus payloads; the others are registers in frames that are whole."""
-
-Run = Callable[[int, int], Awaitable[Tally]]
-
-
-def runs(count: int, kind: str) -> list[tuple[Run, int]]:
-    """What is to be run, and with how many payloads."""
-    modbus = {"modbus": count, "mqtt": 0, "all": count // 2}[kind]
-    frames = int(FRAMES_FRAC * modbus)
-    registers, topics = modbus_subjects(), topic_subjects()
-    shares: list[tuple[Run, int]] = [
-        (lambda number, seed: fuzz_registers(number, seed, registers), modbus - frames),
-        (fuzz_frames, frames),
-        (lambda number, seed: fuzz_topics(number, seed, topics), count - modbus),
-    ]
-    return [(run, share) for run, share in shares if share > 0]
+SLICES_OF_A_PROCESS = 20
+"""Then a fresh one takes over."""
 
 
-def fuzz(
-    count: int, seed: int, kind: str = "all", tell: Callable[[str], None] = lambda _: None
-) -> list[Tally]:
-    """Run slice by slice; one tally for each kind of payload."""
+WORDS = f"""Taken are readings, series, files and requests that were made use of; one payload may
+give several, or be refused several times.
+
+## What counts as a violation
+
+- An exception that is not declared escapes; an error has no words, or a line of more than
+  {LONGEST_MESSAGE} characters.
+- One payload takes more than {LONGEST_CASE_S:g} s of processor time, or makes a process with
+  everything loaded larger than {MOST_MB:.0f} MB.
+- *Modbus, MQTT:* a second decoder, written apart from the drivers' own, finds that a reading is
+  not finite, out of its range, not what the payload says, or made of a "no value" of the profile;
+  a limit of the grid operator is no number of watts; a good one that follows is not obeyed.
+- *HTTP:* a series is not finite, off the market's grid or of an impossible length; a good answer
+  that follows is not believed as by a driver that never heard a bad one; an error tells a secret;
+  a stranger changes a limit.
+- *Files:* what was accepted cannot be used: settings listed, drivers and house model made, a
+  device read.
+- *Records:* a replay neither ends nor says what cannot be read; good records are not replayed.
+- *Owner's channel:* a line stays without an answer, the next client is not served, a refused line
+  changes a wish, or a wish is taken that its owner may not have.
+
+Some payloads of every kind are healthy: what takes nothing would be noticed. Planted faults are
+found (`tests/bench/test_fuzz*.py`).
+"""
+
+
+def fuzz(count: int, seed: int, group: str = "all") -> list[Tally]:
+    """Run it here and now; one tally for each kind of payload."""
+    return summed([(piece, run_slice(piece)) for piece in slices(count, seed, group)])
+
+
+def summed(done: Sequence[tuple[Slice, Tally]]) -> list[Tally]:
+    """One tally for each kind, in the order of the kinds."""
     tallies: list[Tally] = []
-    for run, share in runs(count, kind):
-        parts: list[Tally] = []
-        done = 0
-        while done < share:
-            slice_seed = 1_000_000 * seed + len(parts)
-            parts.append(asyncio.run(_awaited(run, min(SLICE, share - done), slice_seed)))
-            done += parts[-1].payloads
-            broken = sum(part.violations.total() for part in parts)
-            tell(f"{parts[-1].kind}: {done} of {share}, {broken} violations")
-        tallies.append(together(parts[-1].kind, parts))
+    for kind in KINDS:
+        parts = [tally for piece, tally in done if piece.kind == kind.name]
+        if parts:
+            tallies.append(together(parts[0].kind, parts))
     return tallies
 
 
-async def _awaited(run: Run, count: int, seed: int) -> Tally:
-    return await run(count, seed)
+def run_all(
+    pieces: Sequence[Slice], path: Path, *, jobs: int, tell: Callable[[str], None]
+) -> list[tuple[Slice, Tally]]:
+    """What is kept is read, the rest is run and kept."""
+    kept = read(path)
+    missing = [piece for piece in pieces if piece not in kept]
+    if len(missing) < len(pieces):
+        tell(f"{len(pieces) - len(missing)} of {len(pieces)} slices are kept in {path}")
+    with ProcessPool(jobs, max_tasks=SLICES_OF_A_PROCESS, initializer=prepare) as pool:
+        running = [
+            (piece, pool.schedule(run_slice, args=[piece], timeout=SLICE_PATIENCE_S))
+            for piece in missing
+        ]
+        for number, (piece, future) in enumerate(running, 1):
+            try:
+                tally: Tally = future.result()
+            except (SliceTimeoutError, ProcessExpired) as error:
+                tally = Tally(piece.kind, payloads=piece.count)
+                tally.violated(piece.kind, f"{type(error).__name__} of a slice", piece)
+            kept[piece] = tally
+            with path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps([asdict(piece), asdict(tally)]) + "\n")
+            broken = tally.violations.total()
+            tell(f"{number} of {len(missing)}: {piece.kind}, {piece.count}, {broken} violations")
+    return [(piece, kept[piece]) for piece in pieces]
+
+
+def read(path: Path) -> dict[Slice, Tally]:
+    """What an earlier run has kept."""
+    if not path.exists():
+        return {}
+    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    return {Slice(**piece): _tally(told) for piece, told in lines}
+
+
+def _tally(told: dict[str, Any]) -> Tally:
+    return Tally(
+        **told | {"spoilt": Counter(told["spoilt"])} | {"violations": Counter(told["violations"])}
+    )
 
 
 def page(tallies: Sequence[Tally], command: str) -> str:
@@ -68,16 +122,21 @@ def page(tallies: Sequence[Tally], command: str) -> str:
         {
             "kind": tally.kind,
             "payloads": tally.payloads,
-            "readings": tally.readings,
-            "no value, with a reason": tally.refusals,
+            "taken": tally.readings,
+            "refused, with a reason": tally.refusals,
+            "slowest, ms": round(1000.0 * tally.slowest_s),
             "violations": tally.violations.total(),
         }
         for tally in tallies
     ]
     ways: list[Row] = [
-        {"kind": tally.kind, "what was done to them": way, "payloads": number}
+        {
+            "kind": tally.kind,
+            "what was done to them": ", ".join(sorted(tally.spoilt)),
+            "each, times": f"{min(tally.spoilt.values())} to {max(tally.spoilt.values())}",
+        }
         for tally in tallies
-        for way, number in sorted(tally.spoilt.items())
+        if tally.spoilt
     ]
     broken: list[Row] = [
         {"rule": rule, "times": number}
@@ -85,18 +144,17 @@ def page(tallies: Sequence[Tally], command: str) -> str:
         for rule, number in tally.violations.most_common()
     ]
     found = f"## Violations\n\n{markdown_table(broken)}\n" if broken else ""
+    payloads = sum(tally.payloads for tally in tallies)
+    minutes = sum(tally.cpu_s for tally in tallies) / 60.0
     return f"""# Malformed payloads
 
-Random and spoilt payloads through every driver: registers through the register maps of all Modbus
-profiles, frames through the Modbus link (TCP and serial framing, cut in pieces), messages through
-everything that listens on MQTT (pumps, relays, meters, rooms). After each payload a second decoder,
-written apart from the drivers' own, checks that no exception has escaped, that every reading is
-finite, in its range and what the payload says, and that none was made of a "no value" of the
-profile. Some payloads are healthy: a driver that reads nothing would be noticed. Reproduce with
-`{command}`.
+{payloads} random and spoilt payloads through everything that reads what somebody else has written.
+Reproduce with `{command}`; it took {minutes:.0f} minutes of processor time, goes on where it was
+stopped, and begins anew when the folder `{RESULTS.name}` is deleted.
 
 {markdown_table(rows)}
-{found}## What the payloads were
+{found}{WORDS}
+## What the payloads were
 
 {markdown_table(ways)}"""
 
@@ -106,16 +164,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.fuzz", description=__doc__)
     parser.add_argument("--count", type=int, default=COUNT, help="payloads")
     parser.add_argument("--seed", type=int, default=SEED)
-    parser.add_argument("--kind", choices=("modbus", "mqtt", "all"), default="all")
+    parser.add_argument("--kind", choices=(*GROUPS, "all"), default="all")
+    parser.add_argument("--jobs", type=int, default=2, help="processes")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="where slices are kept")
     parser.add_argument("--write", action="store_true", help=f"write {PAGE.name}")
     arguments = parser.parse_args()
-    logging.disable(logging.CRITICAL)  # what drivers say of bad payloads would fill the terminal
-    tallies = fuzz(
-        arguments.count,
-        arguments.seed,
-        arguments.kind,
+    done = run_all(
+        slices(arguments.count, arguments.seed, arguments.kind),
+        results_folder(arguments.results) / "slices.jsonl",
+        jobs=arguments.jobs,
         tell=lambda text: print(text, file=sys.stderr, flush=True),
     )
+    tallies = summed(done)
     command = (
         f"python -m bench.fuzz --count {arguments.count} --seed {arguments.seed} "
         f"--kind {arguments.kind}"

@@ -23,6 +23,7 @@ from drivers.testing_messages import Message
 from drivers.testing_rooms import CLIMATE, DISCOVERY, listeners
 from drivers.topics import TopicPoint, full_topic, places
 from drivers.transports.in_memory import MemoryMqttLink
+from drivers.transports.mqtt import OnMessage
 
 NOON = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
 MESSAGES = 12
@@ -87,7 +88,15 @@ async def fuzz_topics(
 
 
 class Broker(MemoryMqttLink):
-    """Hands messages over, live or as the broker had kept them."""
+    """Hands messages over, live or as the broker had kept them; as strict as a real one."""
+
+    def subscribe(self, topic: str, on_message: OnMessage) -> None:
+        """Raises `ValueError` for what no broker takes (MQTT 3.1.1, 4.7)."""
+        levels = topic.split("/")
+        odd = any(len(level) > 1 and set(level) & set("+#") for level in levels)
+        if not topic or "\0" in topic or "#" in levels[:-1] or odd:
+            raise ValueError(f"{topic!r} cannot be subscribed to")
+        super().subscribe(topic, on_message)
 
     async def hand_over(self, message: Message) -> None:
         """Call who has subscribed to the topic."""
