@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -24,6 +25,10 @@ from controller.request import plan_request
 from controller.snapshot import Reading, Snapshot
 from controller.wishes import Target, Wish, Wishes, target
 from drivers.api import Signal
+from mpc.building import Building, discretise, steady_state, total_loss_w_per_k
+from mpc.house_data import HouseData
+from mpc.identify import identify
+from mpc.identify_model import Order, Prior
 from mpc.plan import PlanRequest
 
 AT = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
@@ -124,6 +129,46 @@ def test_a_move_that_leaves_no_band_is_refused(document: dict[str, Any]) -> None
     document["comfort"] = {"band_k": 0.6, "margin_k": 0.3, "excitation_k": 0.3}
     with pytest.raises(ConfigError, match="excitation_k together must be smaller than band_k"):
         parse_config(document)
+
+
+def held(house: Building, days: int, comfort: Comfort) -> HouseData:
+    """A house of the model's own kind, held at what is wanted by a thermostat, with noise."""
+    chance, count = np.random.default_rng(3), 48 * days
+    hours = np.arange(count) / 2.0
+    spells = np.interp(hours / 24.0, np.arange(days + 2), chance.normal(0.0, 4.0, days + 2))
+    outdoor_c = 2.0 + spells + 2.0 * np.cos((hours - 14.0) * np.pi / 12.0)
+    sun = 0.5 * np.maximum(0.0, 350.0 * np.cos((hours - 12.0) * np.pi / 9.0))
+    step, loss = discretise(house, 1800.0), total_loss_w_per_k(house)
+    x = steady_state(house, room_c=21.0, outdoor_c=outdoor_c[0], gain_w=400.0).state_c[:, 0]
+    room_c, heat_w = np.empty(count), np.empty(count)
+    for k in range(count):
+        wanted_c = target(Wishes(), comfort, NOTHING, AT + timedelta(hours=hours[k])).room_c
+        room_c[k] = round(x[0] + chance.normal(0.0, 0.03), 1)
+        heat_w[k] = max(loss * (20.0 - outdoor_c[k] + 3.0 * (wanted_c - x[0])), 0.0)
+        gain_w = house.internal_gains_w + chance.normal(0.0, 250.0)
+        x = step.a @ x + step.b_heat * heat_w[k] + step.b_outdoor * outdoor_c[k]
+        x = x + step.b_solar * sun[k] + step.b_gain * gain_w
+    return HouseData(
+        starts_at=AT, step_s=1800.0, room_c=room_c, heat_w=heat_w, outdoor_c=outdoor_c,
+        ghi_w_per_m2=sun,
+    )  # fmt: skip
+
+
+@pytest.mark.timeout(120)  # two fits
+def test_more_is_learned_of_what_a_moved_house_stores(document: dict[str, Any]) -> None:
+    usual = house_model(parse_config(document)).building
+    true = replace(usual, mass_kwh_per_k=0.6 * usual.mass_kwh_per_k)
+    still, shaken = (
+        identify(
+            held(true, 16, Comfort(excitation_k=move_k)),
+            Prior(building=usual),
+            orders=(Order.TWO,),
+            patterns=False,
+        ).log_std()
+        for move_k in (0.0, 0.5)
+    )
+    assert shaken["mass_kwh_per_k"] < 0.85 * still["mass_kwh_per_k"]
+    assert shaken["air_kwh_per_k"] < 0.85 * still["air_kwh_per_k"]
 
 
 async def test_the_loop_records_the_move(
