@@ -43,6 +43,7 @@ class Experience:
         running_s: float,
         asked: bool,
         outdoor_forecast_c: float | None = None,
+        sky_w_per_m2: float | None = None,
     ) -> "Experience":
         """One more look at the house; `asked`: the pump was following a plan."""
         before = self.site.at
@@ -51,7 +52,7 @@ class Experience:
         return Experience(
             margin=self.margin.seen(snapshot.at, room_c, asked=asked),
             tank=self._tank(snapshot, config),
-            site=self.site.seen(snapshot, config, model.tariff),
+            site=self.site.seen(snapshot, config, model.tariff, sky_w_per_m2),
             pump=self.pump.seen(snapshot, model, running_s=running_s, span_s=span_s),
             starts=self.starts.seen(snapshot.at, snapshot.compressor_on, config.zone),
             outdoor=self._outdoor(snapshot, outdoor_forecast_c, span_s),

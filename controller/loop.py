@@ -235,6 +235,7 @@ class Loop:
             snapshot, stages.config, stages.model,
             running_s=running_s(memory, snapshot), asked=asked,
             outdoor_forecast_c=self._p.forecasts.outdoor_at(snapshot.at),
+            sky_w_per_m2=self._p.forecasts.sky_at(snapshot.at),
         )  # fmt: skip
 
     def _question(self, snapshot: Snapshot, belief: Belief, memory: Memory) -> PlanRequest:

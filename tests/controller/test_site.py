@@ -1,6 +1,7 @@
 """The rest of the house at the grid connection: base load, PV and the metered peak."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,14 +10,14 @@ import pytest
 from controller.config import HouseConfig, parse_config
 from controller.experience import EXPERIENCE, Experience
 from controller.model import house_model
-from controller.site import SiteMemory, site_of
+from controller.site import SiteMemory, site_of, usual_of
 from controller.snapshot import Reading, Snapshot
 from drivers.api import Absent, Sample, Signal
 from drivers.meters.grid_meter import GridMeter
 from mpc.horizon import Horizon
 
 AT = datetime(2024, 1, 17, 12, tzinfo=UTC)
-PEAK = {"name": "effekt", "interval": "1 h", "average_of": 3, "rates": [{"price_per_kw": 4.0}]}
+PEAK = {"name": "effekt", "interval": "1 h", "average_of": 3, "rate": [{"price_per_kw": 4.0}]}
 
 
 def looked(at: datetime, **power_w: float) -> Snapshot:
@@ -59,15 +60,65 @@ def test_the_base_load_is_the_grid_meter_less_the_heat_pump(config: HouseConfig)
     memory = watched(config, 8.0, grid_power_w=2600.0, power_w=1800.0)
     assert memory.base_load_w(AT - timedelta(hours=2), config) == pytest.approx(
         500.0, abs=5.0
-    )  # an hour of it: a third of the way
+    )  # an hour of it: a third of the way from 350 to 800
     never_seen = memory.base_load_w(AT + timedelta(hours=6), config)
     assert never_seen == config.site.base_load_w
 
 
-def test_pv_hides_the_base_load_so_the_configured_one_stays(document: dict[str, Any]) -> None:
+def test_behind_pv_nothing_is_learned_without_a_forecast_of_the_sun(
+    document: dict[str, Any],
+) -> None:
     config = with_sections(document, site={"pv_kwp": 5.0})
     memory = watched(config, 8.0, grid_power_w=-900.0, power_w=600.0)
     assert memory.base_load_w(AT, config) == config.site.base_load_w
+
+
+def test_behind_pv_cloudy_and_sunny_days_show_load_and_performance(
+    document: dict[str, Any],
+) -> None:
+    config = with_sections(document, site={"pv_kwp": 5.0, "pv_performance_frac": 0.8})
+    tariff, memory = house_model(config).tariff, SiteMemory()
+    for day in range(30):
+        begin = AT + timedelta(days=day)
+        for minute in range(0, 121, 5):
+            sky = 100.0 + 40.0 * ((7 * day) % 15)
+            net_w = 700.0 - 0.6 * 5.0 * sky
+            look = looked(
+                begin + timedelta(minutes=minute), grid_power_w=net_w + 500.0, power_w=500.0
+            )
+            memory = memory.seen(look, config, tariff, sky)
+    assert memory.base_load_w(AT, config) == pytest.approx(700.0, abs=60.0)
+    site = site_of(horizon(4), memory, config, tariff)
+    assert site is not None
+    assert site.pv_w[0] == pytest.approx(0.6 * 2500.0, rel=0.1)
+
+
+def test_plans_leave_room_for_others_where_power_has_a_price(document: dict[str, Any]) -> None:
+    tariff = {**document.get("tariff", {}), "peak": [PEAK]}
+    config = with_sections(document, tariff=tariff)
+    memory = watched(config, 8.0, grid_power_w=2600.0, power_w=1800.0)
+    site = site_of(horizon(4), memory, config, house_model(config).tariff)
+    assert site is not None
+    margin_w = site.base_load_w[0] - memory.base_load_w(AT, config)
+    assert margin_w == pytest.approx(
+        memory.base.margin_w(AT + timedelta(hours=1), usual_of(config))
+    )
+    assert margin_w > 100.0
+
+
+def test_an_hour_with_pv_to_spare_keeps_no_room_for_others(document: dict[str, Any]) -> None:
+    tariff = {**document.get("tariff", {}), "peak": [PEAK]}
+    config = with_sections(document, tariff=tariff, site={"pv_kwp": 5.0})
+    site = site_of(horizon(4), SiteMemory(), config, house_model(config).tariff)
+    assert site is not None
+    assert site.base_load_w == (config.site.base_load_w,) * 4
+
+
+def test_a_forecast_of_the_load_that_nobody_renewed_is_worth_less(config: HouseConfig) -> None:
+    memory = watched(config, 30.0, grid_power_w=3800.0, power_w=1800.0)
+    fresh_w = memory.base_load_w(AT, config)
+    aged = replace(memory, base=memory.base.aged(AT + timedelta(days=300)))
+    assert config.site.base_load_w <= aged.base_load_w(AT, config) < fresh_w
 
 
 def test_pv_is_forecast_from_the_sun(document: dict[str, Any]) -> None:
