@@ -77,6 +77,7 @@ def learn(
             building=found.building,
             order=str(found.order),
             log_std=found.log_std(),
+            log_covariance=tuple(found.log_covariance.ravel().tolist()),
             loss_w_per_k=total_loss_w_per_k(found.building),
             from_at=data.starts_at,
             until_at=data.at(held_out),

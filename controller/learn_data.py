@@ -25,8 +25,8 @@ LEAST_KNOWN_FRAC = 0.5
 
 
 @dataclass(slots=True)
-class _Mean:
-    """Time-weighted means by step."""
+class QuarterMeans:
+    """Time-weighted means by step since 1970."""
 
     area: dict[int, float] = field(default_factory=dict)
     known_s: dict[int, float] = field(default_factory=dict)
@@ -56,10 +56,10 @@ def house_data(records: Iterable[StepRecord], model: HouseModel) -> HouseData:
 
     Raises ValueError when the records do not reach over a quarter of an hour.
     """
-    heat, outdoor, ghi, wind = _Mean(), _Mean(), _Mean(), _Mean()
+    heat, outdoor, ghi, wind = QuarterMeans(), QuarterMeans(), QuarterMeans(), QuarterMeans()
     rooms: dict[int, float] = {}
     first_s = last_s = math.nan
-    for now, then in _pairs(records):
+    for now, then in neighbours(records):
         from_s, until_s = now.at.timestamp(), then.at.timestamp()
         first_s, last_s = (from_s if math.isnan(first_s) else first_s), until_s
         outdoor_c = now.snapshot.value(Signal.OUTDOOR_C)
@@ -90,7 +90,7 @@ def house_data(records: Iterable[StepRecord], model: HouseModel) -> HouseData:
     )
 
 
-def _pairs(records: Iterable[StepRecord]) -> Iterator[tuple[StepRecord, StepRecord]]:
+def neighbours(records: Iterable[StepRecord]) -> Iterator[tuple[StepRecord, StepRecord]]:
     """Neighbours in time without a gap between them."""
     before: StepRecord | None = None
     for record in records:

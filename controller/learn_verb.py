@@ -9,7 +9,7 @@ import typer
 
 from controller.clock import WallClock
 from controller.config import HouseConfig
-from controller.learned import KEY, LESSONS, Lessons
+from controller.learned import KEY, LESSONS, Lesson, Lessons
 from controller.model import HouseModel, house_model
 from controller.recorder import Records
 from controller.records import RecordError
@@ -98,6 +98,11 @@ def _study(settings: HouseConfig, days: float, *, resume: bool, keep: bool) -> "
 def model_in_force(settings: HouseConfig) -> HouseModel:
     """The house model a service with this configuration would work with now."""
     return _model(settings, _lessons(settings))
+
+
+def lesson_in_force(settings: HouseConfig) -> Lesson | None:
+    """The lesson that model is of; None as on day one."""
+    return _lessons(settings).in_force(settings)
 
 
 def _model(settings: HouseConfig, lessons: Lessons) -> HouseModel:

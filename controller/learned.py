@@ -5,10 +5,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from statistics import median
 
+import numpy as np
 from pydantic import TypeAdapter
 
 from controller.config import HouseConfig
 from controller.records import content_hash
+from mpc.arrays import FloatArray
 from mpc.building import Building
 
 KEPT = 30
@@ -41,6 +43,14 @@ class Lesson:
     error_k: float  # of its 24 h predictions on days it had not seen
     error_before_k: float  # of the model it took over from, on the same days
     house: str  # names the section [house] it belongs to
+    log_covariance: tuple[float, ...] = ()  # of `log_std`'s names, row by row; empty: not kept
+
+    def covariance(self) -> FloatArray:
+        """Of the parameters' logarithms, in the order of `log_std`; independent if not kept."""
+        count = len(self.log_std)
+        if len(self.log_covariance) == count * count:
+            return np.array(self.log_covariance).reshape(count, count)
+        return np.diag(np.square(list(self.log_std.values())))
 
 
 @dataclass(frozen=True, slots=True)
