@@ -4,14 +4,17 @@ import math
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from controller.brine import source_now
+from controller.compressor_heat import heat_from_speed_w
 from controller.innovations import Innovations
 from controller.model import HouseModel
 from controller.room_sensor import RoomSensor
 from controller.snapshot import Reading, Snapshot
 from drivers.api import OperatingState, Signal
 from mpc import estimator
+from mpc.arrays import FloatArray
 from mpc.building import Emitter, flow_for_heat, heat_for_flow
-from mpc.heat_pump import capacity_w, cop, part_load_gain, source_for
+from mpc.heat_pump import capacity_w, cop, part_load_gain
 from mpc.plan import Estimate
 from mpc.wind import wind_gain_w
 
@@ -80,8 +83,8 @@ def delivered_heat_w(
     """Heat into the rooms by measurement, None when nothing tells.
 
     Measured heat first; else electricity above standby times the COP of the map at this load, at
-    the measured flow or at the one the emitters need for that heat. Hot water and defrosting give
-    the house nothing.
+    the measured flow or at the one the emitters need for that heat; else the compressor's speed,
+    where the owner told its highest. Hot water and defrosting give the house nothing.
     """
     if snapshot.operating_state in (OperatingState.DHW, OperatingState.DEFROST):
         return 0.0
@@ -97,22 +100,24 @@ def delivered_heat_w(
     if outdoor_c is None:
         outdoor_c = outdoor_forecast_c
     if power_w is None or outdoor_c is None:
-        return None
+        return heat_from_speed_w(snapshot, model, outdoor_c)
     net_w = max(power_w - model.heat_pump.standby_w, 0.0)
+    source_c = source_now(snapshot, model.heat_pump, outdoor_c)
     flow_c = snapshot.value(Signal.FLOW_C)
     if flow_c is not None:
-        return _heat_from_power_w(net_w, outdoor_c, flow_c, model)
+        return _heat_from_power_w(net_w, source_c, flow_c, model)
     room_c = snapshot.value(Signal.ROOM_C)
     warm_c = FIRST_FLOW_C
     for _ in range(FLOW_PASSES):
-        found_w = _heat_from_power_w(net_w, outdoor_c, warm_c, model)
+        found_w = _heat_from_power_w(net_w, source_c, warm_c, model)
         at_c = model.emitter.design_room_c if room_c is None else room_c
         warm_c = float(flow_for_heat(model.emitter, found_w, at_c))
-    return _heat_from_power_w(net_w, outdoor_c, warm_c, model)
+    return _heat_from_power_w(net_w, source_c, warm_c, model)
 
 
-def _heat_from_power_w(net_w: float, outdoor_c: float, flow_c: float, model: HouseModel) -> float:
-    source_c = source_for(model.heat_pump, outdoor_c)
+def _heat_from_power_w(
+    net_w: float, source_c: FloatArray, flow_c: float, model: HouseModel
+) -> float:  # fmt: skip
     full_load_w = net_w * float(cop(model.heat_pump, source_c, flow_c))
     load_frac = full_load_w / float(capacity_w(model.heat_pump, source_c, flow_c))
     return full_load_w * float(part_load_gain(source_c, flow_c, load_frac))
@@ -357,7 +362,7 @@ def _lowest(
     if asked_flow_c is None:
         return belief.lowest_frac
     known = least_frac if belief.lowest_frac is None else belief.lowest_frac
-    source_c = source_for(model.heat_pump, outdoor_c)
+    source_c = source_now(snapshot, model.heat_pump, outdoor_c)
     seen = max(heat_w / float(capacity_w(model.heat_pump, source_c, flow_c)), least_frac)
     cannot_slow = flow_c >= asked_flow_c + OVER_ASKED_K
     if seen > known and not (cannot_slow and seen <= least_frac * LOWEST_OVER_FRAC):

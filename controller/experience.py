@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from pydantic import TypeAdapter
 
 from controller.absence import Absence
+from controller.brine import Brine
 from controller.config import HouseConfig
 from controller.hot_water_tank import TankBelief, believe_tank, first_tank
 from controller.margin import Margin
@@ -29,6 +30,7 @@ class Experience:
     starts: Starts = field(default_factory=Starts)
     outdoor: ForecastBias = field(default_factory=ForecastBias)
     absence: Absence = field(default_factory=Absence)
+    brine: Brine = field(default_factory=Brine)
 
     def promised(self, plan: Plan) -> "Experience":
         """A new plan says what the room will be."""
@@ -57,6 +59,7 @@ class Experience:
             starts=self.starts.seen(snapshot.at, snapshot.compressor_on, config.zone),
             outdoor=self._outdoor(snapshot, outdoor_forecast_c, span_s),
             absence=self.absence.seen(snapshot.at, snapshot.operating_state, span_s, config.zone),
+            brine=self.brine.seen(snapshot, running_s=running_s, span_s=span_s),
         )
 
     def _outdoor(self, snapshot: Snapshot, forecast_c: float | None, span_s: float) -> ForecastBias:

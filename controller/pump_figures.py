@@ -3,10 +3,11 @@
 import math
 from dataclasses import dataclass, replace
 
+from controller.brine import source_now
 from controller.model import HouseModel
 from controller.snapshot import Snapshot
 from drivers.api import OperatingState, Signal
-from mpc.heat_pump import LOAD_NODES, HeatPumpMap, capacity_w, cop, part_load_gain, source_for
+from mpc.heat_pump import LOAD_NODES, HeatPumpMap, capacity_w, cop, part_load_gain
 
 SETTLED_S = 1800.0
 """Running time after which power and heat belong to one working point."""
@@ -75,7 +76,7 @@ def _measured(snapshot: Snapshot, model: HouseModel) -> tuple[float, float] | No
     net_w = power_w - model.heat_pump.standby_w
     if net_w < LEAST_POWER_W or heat_w < LEAST_POWER_W:
         return None
-    source_c = source_for(model.heat_pump, outdoor_c)
+    source_c = source_now(snapshot, model.heat_pump, outdoor_c)
     load_frac = heat_w / float(capacity_w(model.heat_pump, source_c, flow_c))
     assumed = float(cop(model.heat_pump, source_c, flow_c))
     assumed *= float(part_load_gain(source_c, flow_c, load_frac))

@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 
+from controller.brine import source_now
 from controller.model import HouseModel
 from controller.snapshot import Snapshot
 from controller.steering import COOLEST_FLOW_C, MILD_OUTDOOR_C, MODEST_FLOW_C
 from drivers.api import Signal
-from mpc.heat_pump import capacity_w, cop, part_load_gain, source_for
+from mpc.heat_pump import capacity_w, cop, part_load_gain
 
 MARGIN_FRAC = 0.1
 """Kept from the ends: a pump that is asked for its very lowest power may stop instead."""
@@ -26,7 +27,7 @@ def power_range(snapshot: Snapshot, model: HouseModel, lowest_frac: float) -> Po
     outdoor_c, flow_c = snapshot.value(Signal.OUTDOOR_C), snapshot.value(Signal.FLOW_C)
     warm_c = MODEST_FLOW_C if flow_c is None else max(flow_c, COOLEST_FLOW_C)
     pump = model.heat_pump
-    source_c = source_for(pump, MILD_OUTDOOR_C if outdoor_c is None else outdoor_c)
+    source_c = source_now(snapshot, pump, MILD_OUTDOOR_C if outdoor_c is None else outdoor_c)
     full_w = float(capacity_w(pump, source_c, warm_c))
     full_cop = float(cop(pump, source_c, warm_c))
     gain = float(part_load_gain(source_c, warm_c, lowest_frac))

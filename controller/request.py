@@ -65,6 +65,8 @@ def plan_request(
     site = site_of(horizon, experience.site, config, model.tariff)  # PV sees the whole sky
     horizon = _through_windows(horizon, known.weather, snapshot, config)
     horizon = _with_wind(horizon, known.weather, snapshot, config)
+    source_c = experience.brine.over(horizon, model.heat_pump, at)
+    horizon = replace(horizon, source_c=source_c) if source_c else horizon
     pump = config.heat_pump
     limit = power_limits_w(
         horizon.starts_at, horizon.step_s, len(horizon.outdoor_c),
@@ -111,7 +113,8 @@ def _hot_water(
     if knob is None or experience.tank is None:
         return None
     section = config.hot_water
-    source_c = source_for(model.heat_pump, horizon.outdoor_c[0])
+    brine_c = horizon.source_c[0] if horizon.source_c else None
+    source_c = source_for(model.heat_pump, horizon.outdoor_c[0], brine_c)
     full_w = float(capacity_w(model.heat_pump, source_c, section.comfort_c + APPROACH_K))
     limits = TankLimits(
         reach_c=reach_c(knob, section),

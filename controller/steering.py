@@ -13,13 +13,14 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from controller.actuation import BLOCK_STATE, LIMITS, NORMAL_STATE, in_range, span
+from controller.brine import source_now
 from controller.estimate import Belief, emitter_now
 from controller.model import HouseModel
 from controller.snapshot import Snapshot
 from drivers.api import Capability, Knob, Signal, WriteClass
 from mpc.arrays import FloatArray
 from mpc.building import flow_for_heat, heat_for_flow, steady_state
-from mpc.heat_pump import capacity_w, cop, part_load_gain, source_for
+from mpc.heat_pump import capacity_w, cop, part_load_gain
 from mpc.plan import Plan
 from mpc.staircase import level_now
 
@@ -158,7 +159,8 @@ def limit_setting(
         return in_range(knob, high)
     outdoor_c, flow_c = snapshot.value(Signal.OUTDOOR_C), snapshot.value(Signal.FLOW_C)
     warm_c = MODEST_FLOW_C if flow_c is None else max(flow_c, COOLEST_FLOW_C)
-    source_c = source_for(model.heat_pump, MILD_OUTDOOR_C if outdoor_c is None else outdoor_c)
+    assumed_c = MILD_OUTDOOR_C if outdoor_c is None else outdoor_c
+    source_c = source_now(snapshot, model.heat_pump, assumed_c)
     load_frac = heat_w / float(capacity_w(model.heat_pump, source_c, warm_c))
     match knob.capability:
         case Capability.POWER_LIMIT:

@@ -14,6 +14,7 @@ from controller.actuation import (
     rest_setting,
     warm_setting,
 )
+from controller.brine import source_now
 from controller.config import HouseConfig
 from controller.estimate import STANDARD_WINTER_C, Belief, delivered_heat_w, emitter_now
 from controller.guard import Limits, Memory, Wanted
@@ -25,7 +26,7 @@ from controller.steering import limit_setting, shift_setting
 from controller.wishes import Target
 from drivers.api import Capability, Knob, OperatingState, Signal
 from mpc.building import flow_for_heat
-from mpc.heat_pump import capacity_w, source_for
+from mpc.heat_pump import capacity_w
 from mpc.plan import Plan
 
 START_FRAC, KEEP_FRAC = 0.55, 0.25
@@ -116,7 +117,8 @@ def lowest_heat_w(snapshot: Snapshot, belief: Belief, model: HouseModel, machine
     """The least heat the pump can give without cycling, at today's temperatures."""
     outdoor_c = snapshot.value(Signal.OUTDOOR_C)
     flow_c = snapshot.value(Signal.FLOW_C)
-    source_c = source_for(model.heat_pump, STANDARD_WINTER_C if outdoor_c is None else outdoor_c)
+    assumed_c = STANDARD_WINTER_C if outdoor_c is None else outdoor_c
+    source_c = source_now(snapshot, model.heat_pump, assumed_c)
     warm_c = MODEST_FLOW_C if flow_c is None else max(flow_c, COOLEST_FLOW_C)
     full_w = float(capacity_w(model.heat_pump, source_c, warm_c))
     known = belief.lowest_frac

@@ -35,6 +35,7 @@ class Signal(StrEnum):
     FLOW_C = "flow_c"
     FLOW_SETPOINT_C = "flow_setpoint_c"  # what the pump itself aims at now
     RETURN_C = "return_c"
+    BRINE_C = "brine_c"  # from the ground into the heat pump
     DHW_C = "dhw_c"
     COMPRESSOR_HZ = "compressor_hz"
     OPERATING_STATE = "operating_state"  # OperatingState

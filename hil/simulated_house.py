@@ -363,8 +363,7 @@ class SimulatedHouse:
 
     def _pump_readings(self) -> Mapping[Signal, float | None]:
         """The pump's own view: its sensors and its own, imperfect, metering."""
-        sensors = self.house.truth.sensors
-        machine, firmware = self._machine, self.firmware
+        machine, firmware, sensors = self._machine, self.firmware, self.house.truth.sensors
         self._counted_heat_j = max(self._counted_heat_j, self._space_j + self._dhw_j)
         pump_room_c = self._building.living.air_c + sensors.pump_room_offset_k
         return {
@@ -372,6 +371,7 @@ class SimulatedHouse:
             Signal.FLOW_C: self._loop.flow_c,
             Signal.FLOW_SETPOINT_C: firmware.flow_setpoint_c(pump_room_c),
             Signal.RETURN_C: self._loop.inlet_c,
+            Signal.BRINE_C: None if machine.truth.source == "air" else machine.brine_c,
             Signal.DHW_C: self._tank.upper_c,
             Signal.ROOM_C: pump_room_c,
             Signal.ROOM_SETPOINT_C: firmware.room_setpoint_c,
