@@ -129,7 +129,7 @@ def assemble(
             store=store,
             recorder=recorder,
             clock=clock,
-            stale_s=_stale_s(config),
+            stale_s=stale_limits_s(config),
             config_hash=config_hash,
             advanced=(supervisor or Supervisor(None, control.cycle_s)).advanced,
             clock_is_right=clock_is_right,
@@ -156,10 +156,11 @@ def _duties(config: HouseConfig, outside: Outside) -> list[Duty]:
     return duties
 
 
-def _stale_s(config: HouseConfig) -> Mapping[Signal, float]:
-    if config.room is None:
-        return {}
-    return dict.fromkeys(ROOM_SIGNALS, config.room.stale_after_s)
+def stale_limits_s(config: HouseConfig) -> Mapping[Signal, float]:
+    """How old a reading may be, by signal, where that is not the usual."""
+    room = config.room
+    of_the_room = {} if room is None else dict.fromkeys(ROOM_SIGNALS, room.stale_after_s)
+    return {**of_the_room, **(config.control.stale_after_s or {})}
 
 
 def _planner(config: HouseConfig) -> Planner | None:

@@ -25,6 +25,7 @@ from controller.config_tariff import TariffSection
 from controller.config_values import Duration
 from controller.config_values import Section as _Section
 from controller.config_weather import WeatherSection
+from drivers.api import Signal
 
 _SECRET = re.compile(r"//.*@")
 MOST_STEPS = 1344
@@ -76,6 +77,12 @@ class Control(_Section):
     )
     refined_s: Duration = Field(4 * 3600.0, alias="refined", description="how many first hours")
     forecast_every_s: Duration = Field(900.0, alias="forecast_every", description="ask for news")
+    stale_after_s: Mapping[Signal, Duration] | None = Field(
+        None,
+        alias="stale_after",
+        description='by signal, such as { outdoor_c = "30 min" }: an older reading is missing; '
+        "default: 5 min, for signals of the room room.stale_after",
+    )
 
     @model_validator(mode="after")
     def _steps_fit(self) -> Self:
