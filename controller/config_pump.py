@@ -74,6 +74,13 @@ class PumpFigures(Section):
         le=1,
         description="air: share of the loss from frost near 2 °C that the figures lack",
     )
+    compressor_max_hz: float | None = Field(
+        None,
+        gt=0,
+        le=200,
+        description="speed of full capacity: heat follows from the speed where neither heat nor "
+        "electricity is measured",
+    )
     power_covers: Boundary | None = Field(
         None,
         description="electricity the pump states: its compressor with fan or source pump; the "

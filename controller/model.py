@@ -53,6 +53,7 @@ class HouseModel:
     tariff: Tariff
     heater: BackupHeater | None = None
     circulation_w: float = 0.0
+    compressor_max_hz: float | None = None  # speed of full capacity; None: not told
 
 
 def house_model(config: HouseConfig, learned: Building | None = None) -> HouseModel:
@@ -82,6 +83,7 @@ def house_model(config: HouseConfig, learned: Building | None = None) -> HouseMo
         tariff=tariff_of(config.tariff, house.timezone),
         heater=None if heater is None else BackupHeater(**heater.model_dump()),
         circulation_w=config.heat_pump.circulation_w,
+        compressor_max_hz=config.heat_pump.compressor_max_hz,
     )
 
 

@@ -97,7 +97,7 @@ def _told(settings: HouseConfig, span: timedelta) -> Told:
         latest_at = store.latest_at()
         if latest_at is None:
             raise RecordError("nothing has been recorded yet")
-        older = [look_of_quarter(at, means) for at, means in store.quarters()]
+        older = _quarters(store)
         newer = [look_of(record) for record in store.records()]
     finally:
         store.close()
@@ -119,6 +119,14 @@ def _told(settings: HouseConfig, span: timedelta) -> Told:
         knob=heat_knob(settings),
         figures=_experience(settings).pump,
     )
+
+
+def _quarters(store: Records) -> list[Look]:
+    """What has outlived its records; nothing in a file from before there was such a thing."""
+    try:
+        return [look_of_quarter(at, means) for at, means in store.quarters()]
+    except RecordError:
+        return []  # whatever else is wrong with the file is told by its records
 
 
 def _finest(looks: Sequence[Look]) -> Source:

@@ -23,6 +23,7 @@ from controller.snapshot import Reading, Snapshot
 from controller.step import Machine, decide, lowest_heat_w
 from drivers.api import Capability, Knob, OperatingState, Signal, WriteClass
 from mpc.building import flow_for_heat
+from mpc.heat_pump import capacity_w, source_for
 from mpc.plan import Plan
 
 ROOM_KNOB = Knob(
@@ -204,6 +205,27 @@ def test_heat_comes_from_the_meter_of_heat_else_from_electricity(model: HouseMod
     assert by_power_w is not None
     assert 2000.0 < by_power_w < 5000.0
     assert delivered_heat_w(seen(), model) is None
+
+
+def test_heat_follows_the_compressors_speed_only_where_its_highest_is_told(
+    model: HouseModel,
+) -> None:
+    running = {"compressor_hz": 45.0, "flow_c": 35.0, "outdoor_c": 2.0}
+    assert delivered_heat_w(seen(operating_state=1.0, **running), model) is None
+    told = replace(model, compressor_max_hz=90.0)
+    half_w = delivered_heat_w(seen(operating_state=1.0, **running), told)
+    full_w = float(capacity_w(model.heat_pump, source_for(model.heat_pump, 2.0), 35.0))
+    assert half_w == pytest.approx(0.5 * full_w)
+    faster = seen(operating_state=1.0, **{**running, "compressor_hz": 120.0})
+    assert delivered_heat_w(faster, told) == pytest.approx(full_w)
+    rest = seen(operating_state=0.0, **{**running, "compressor_hz": 0.0})
+    assert delivered_heat_w(rest, told) == 0.0
+
+
+def test_a_measured_power_tells_more_than_the_speed(model: HouseModel) -> None:
+    told = replace(model, compressor_max_hz=90.0)
+    measured = heating(power_w=1000.0)
+    assert delivered_heat_w(measured, told) == delivered_heat_w(measured, model)
 
 
 def test_a_meter_alone_tells_the_heat_with_the_flow_that_the_emitters_need(
