@@ -15,6 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
+from bench.savings_reckoned import CASES as HOUSES
+from bench.savings_reckoned import RESULTS, Case, run, section
+from bench.savings_reckoned import SEED as HOUSES_SEED
 from bench.tables import markdown_table
 from bench.zones import Zone, load_zone
 from controller.savings_days import is_comparison_day
@@ -130,8 +133,8 @@ def figures(cases: int, *, days: int) -> dict[str, str | float | int | None]:
     }
 
 
-def page(cases: int) -> str:
-    """The benchmark's page."""
+def page(cases: int, houses: list[Case]) -> str:
+    """The benchmark's page: days compared, and houses reckoned."""
     rows = [figures(cases, days=7 * weeks) for weeks in WEEKS]
     return (
         "# Are the savings honest?\n\n"
@@ -142,7 +145,7 @@ def page(cases: int) -> str:
         "points.\n\n"
         + markdown_table(rows)
         + "\nThese are drawn days, not runs of the controller: they test the reckoning, not how "
-        "much is saved.\n"
+        "much is saved.\n\n## Reckoned by the house model\n\n" + section(houses)
     )
 
 
@@ -150,9 +153,11 @@ def main() -> None:
     """Print the page, with `--write` into the documentation."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("--cases", type=int, default=CASES)
+    parser.add_argument("--houses", type=int, default=HOUSES, help="to reckon")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="where houses are kept")
     parser.add_argument("--write", action="store_true")
     asked = parser.parse_args()
-    text = page(asked.cases)
+    text = page(asked.cases, run(asked.houses, HOUSES_SEED, asked.results))
     if asked.write:
         PAGE.write_text(text, encoding="utf-8")
     print(text)

@@ -1,6 +1,6 @@
 """Houses whose saving is known: the same weeks lived twice, steered by price and on own control.
 
-All houses live at once, five minutes a step, in real weather and at real prices (DK1, DE-LU). A
+All houses live at once, ten minutes a step, in real weather and at real prices (DK1, DE-LU). A
 house is two rooms' worth of air (one with the sensor), inner mass, an envelope of its own and
 radiators or a floor with pipes in it; wind, people, cooking, stoves and open windows heat and cool
 it; sun comes through windows that face one side. The pump's COP follows Carnot, with frost on damp
@@ -22,8 +22,8 @@ import numpy as np
 from bench.zones import load_zone
 from mpc.arrays import FloatArray
 
-STEP_S = 300.0
-STEPS_PER_DAY = 288
+STEP_S = 600.0
+STEPS_PER_HOUR, STEPS_PER_DAY = 6, 144
 BEFORE_DAYS = 28
 STARTS = (
     ("DK1", datetime(2024, 1, 5, tzinfo=UTC)),
@@ -34,7 +34,7 @@ STARTS = (
 DESIGN_OUTDOOR_C, DESIGN_ROOM_C = -12.0, 20.5
 EMITTED_TO_WALLS_FRAC = 0.3
 COVERED_K = 2.5
-LEVEL_PASSES = 7
+LEVEL_PASSES = 4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -122,26 +122,24 @@ def lived(count: int, *, days: int, seed: int) -> World:
     before = _life(houses, _part(weather, 0, first), start, offset_k=none, steered=False)
     weeks = _part(weather, first, None)
     steered = _life(houses, weeks, before.state, offset_k=none, steered=True)
-    offset_k, mean_c = none, steered.room_c.mean(axis=0)
-    for _ in range(LEVEL_PASSES):
-        own = _life(houses, weeks, before.state, offset_k=offset_k, steered=False)
-        per_k = (1.0 + houses.room_influence) * (1.0 + houses.design_excess_k / 32.5) * 1.2
-        offset_k = offset_k + per_k * (mean_c - own.room_c.mean(axis=0))
-    own = _life(houses, weeks, before.state, offset_k=offset_k, steered=False)
+    own = _as_warm(houses, weeks, before.state, steered.room_c.mean(axis=0))
     return World(houses, weather, before, steered, own)
 
 
-def saved_frac(world: World, house: int, *, cost: bool) -> float:
-    """The true share saved; what is left in the house at the end is paid for at the mean."""
-    weight = np.ones(len(world.own.power_w))
-    if cost:
-        weight = world.weather.price_per_kwh[world.first :, house]
-    hours = STEP_S / 3600.0
-    spent = [float(weight @ life.power_w[:, house]) * hours for life in (world.steered, world.own)]
-    own_wh = float(world.own.heat_w[:, house].sum()) * hours
-    more = world.own.state[:, house] - world.steered.state[:, house]
-    left_wh = float(more[:5] @ capacities_wh_per_k(world.houses)[:, house])
-    return 1.0 - spent[0] / (spent[1] * (1.0 - left_wh / own_wh))
+def _as_warm(houses: Houses, weeks: Weather, start: FloatArray, room_c: FloatArray) -> Life:
+    """Own control with the level at which the mean room is this; secants, after a first guess."""
+    offset_k = np.zeros(len(room_c))
+    own = _life(houses, weeks, start, offset_k=offset_k, steered=False)
+    missing_k = room_c - own.room_c.mean(axis=0)
+    step_k = (1.0 + houses.room_influence) * (1.0 + houses.design_excess_k / 32.5) * missing_k
+    for _ in range(LEVEL_PASSES):
+        offset_k = offset_k + step_k
+        own = _life(houses, weeks, start, offset_k=offset_k, steered=False)
+        before_k, missing_k = missing_k, room_c - own.room_c.mean(axis=0)
+        gained_k = before_k - missing_k
+        useful = np.abs(gained_k) > 1e-6
+        step_k = np.divide(missing_k * step_k, gained_k, out=0.0 * step_k, where=useful)
+    return own
 
 
 def capacities_wh_per_k(houses: Houses) -> FloatArray:
@@ -226,8 +224,8 @@ def _weather(rng: np.random.Generator, houses: Houses, days: int) -> Weather:
         price_per_kwh=_fine(price),
         cheap=_fine(cheap),
         gains_w=_gains(rng, houses, days),
-        damp=np.repeat(damp, STEPS_PER_DAY, axis=0),
-        day_frac=np.repeat(np.exp(0.025 * day_frac), STEPS_PER_DAY, axis=0),
+        damp=_daily(damp),
+        day_frac=_daily(np.exp(0.025 * day_frac)),
     )
 
 
@@ -252,29 +250,32 @@ def _hourly(rng: np.random.Generator, days: int) -> tuple[FloatArray, ...]:
 
 
 def _fine(hourly: FloatArray, *, smooth: bool = False) -> FloatArray:
-    per_hour = STEPS_PER_DAY // 24
     if not smooth:
-        return np.repeat(hourly, per_hour, axis=0)
-    at = (np.arange(len(hourly) * per_hour) + 0.5) / per_hour - 0.5
+        return np.repeat(hourly, STEPS_PER_HOUR, axis=0)
+    at = (np.arange(len(hourly) * STEPS_PER_HOUR) + 0.5) / STEPS_PER_HOUR - 0.5
     columns = [np.interp(at, np.arange(len(hourly)), column) for column in hourly.T]
     return np.asarray(np.stack(columns, axis=1))
+
+
+def _daily(values: FloatArray) -> FloatArray:
+    return np.repeat(values, STEPS_PER_DAY, axis=0)
 
 
 def _gains(rng: np.random.Generator, houses: Houses, days: int) -> FloatArray:
     """People and appliances, cooking, some stoves, windows opened in the morning."""
     n, steps = len(houses.loss_w_per_k), days * STEPS_PER_DAY
-    hour = np.arange(steps) % STEPS_PER_DAY / 12.0
+    hour = np.arange(steps) % STEPS_PER_DAY / STEPS_PER_HOUR
     lively = 0.6 + 0.5 * np.exp(-(((hour - 19.0) / 3.0) ** 2)) + 0.3 * (np.abs(hour - 7.5) < 1.0)
     usual_w = rng.uniform(200.0, 600.0, n)
     slow = np.cumsum(rng.normal(0.0, 0.08, (days, n)), axis=0)
-    gains = np.outer(lively, usual_w) * np.repeat(np.exp(slow - slow.mean(axis=0)), 288, axis=0)
+    gains = np.outer(lively, usual_w) * _daily(np.exp(slow - slow.mean(axis=0)))
     fast = rng.normal(0.0, 120.0, (days * 24, n))
-    gains += np.repeat(fast, 12, axis=0)
-    stove = (rng.random(n) < 0.25) * (rng.random((days, n)) < 0.25)
+    gains += np.repeat(fast, STEPS_PER_HOUR, axis=0)
+    stove = np.asarray((rng.random(n) < 0.25) & (rng.random((days, n)) < 0.25), dtype=np.float64)
     evening = (hour > 18.0) & (hour < 22.0)
-    gains += np.repeat(stove, 288, axis=0) * evening[:, None] * 2500.0
+    gains += _daily(stove) * evening[:, None] * 2500.0
     aired = (rng.random((days, n)) < 0.5) * houses.loss_w_per_k * 12.0
-    gains -= np.repeat(aired, 288, axis=0) * ((hour > 7.0) & (hour < 7.4))[:, None]
+    gains -= _daily(aired) * ((hour > 7.0) & (hour < 7.4))[:, None]
     return np.asarray(gains, dtype=np.float64)
 
 
