@@ -19,6 +19,7 @@ _UNITS = {  # the suffixes of the glossary that settings use, longest first
     "_frac": "share 0…1",
     "_kwh": "kWh",
     "_deg": "degrees",
+    "_hz": "Hz",
     "_m2": "m²",
     "_m": "m",
     "_c": "°C",
