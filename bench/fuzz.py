@@ -11,8 +11,9 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from concurrent.futures import TimeoutError as SliceTimeoutError
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -83,23 +84,33 @@ def run_all(
     missing = [piece for piece in pieces if piece not in kept]
     if len(missing) < len(pieces):
         tell(f"{len(pieces) - len(missing)} of {len(pieces)} slices are kept in {path}")
-    with ProcessPool(jobs, max_tasks=SLICES_OF_A_PROCESS, initializer=prepare) as pool:
+    pool = ProcessPool(jobs, max_tasks=SLICES_OF_A_PROCESS, initializer=prepare)
+    try:
         running = [
             (piece, pool.schedule(run_slice, args=[piece], timeout=SLICE_PATIENCE_S))
             for piece in missing
         ]
         for number, (piece, future) in enumerate(running, 1):
-            try:
-                tally: Tally = future.result()
-            except (SliceTimeoutError, ProcessExpired) as error:
-                tally = Tally(piece.kind, payloads=piece.count)
-                tally.violated(piece.kind, f"{type(error).__name__} of a slice", piece)
+            tally = _come_of(piece, future)
             kept[piece] = tally
             with path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps([asdict(piece), asdict(tally)]) + "\n")
+                file.write(json.dumps([asdict(piece), told(tally)]) + "\n")
             broken = tally.violations.total()
             tell(f"{number} of {len(missing)}: {piece.kind}, {piece.count}, {broken} violations")
+    finally:
+        pool.stop()
+        pool.join()
     return [(piece, kept[piece]) for piece in pieces]
+
+
+def _come_of(piece: Slice, future: Future[Tally]) -> Tally:
+    """What a slice has seen; one that hangs, or takes its process with it, is a violation."""
+    try:
+        return future.result()
+    except (SliceTimeoutError, ProcessExpired) as error:
+        tally = Tally(piece.kind, payloads=piece.count)
+        tally.violated(piece.kind, f"{type(error).__name__} of a slice", piece)
+        return tally
 
 
 def read(path: Path) -> dict[Slice, Tally]:
@@ -107,13 +118,17 @@ def read(path: Path) -> dict[Slice, Tally]:
     if not path.exists():
         return {}
     lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    return {Slice(**piece): _tally(told) for piece, told in lines}
+    return {Slice(**piece): _tally(line) for piece, line in lines}
 
 
-def _tally(told: dict[str, Any]) -> Tally:
-    return Tally(
-        **told | {"spoilt": Counter(told["spoilt"])} | {"violations": Counter(told["violations"])}
-    )
+def told(tally: Tally) -> dict[str, Any]:
+    """For JSON; `asdict` would count the pairs of a counter."""
+    return {field.name: getattr(tally, field.name) for field in fields(Tally)}
+
+
+def _tally(line: dict[str, Any]) -> Tally:
+    counters = {name: Counter(line[name]) for name in ("spoilt", "violations")}
+    return Tally(**line | counters)
 
 
 def page(tallies: Sequence[Tally], command: str) -> str:

@@ -4,6 +4,7 @@ import json
 import random
 import tomllib
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,7 +12,7 @@ from types import SimpleNamespace
 import pytest
 
 from bench import fuzz_files, fuzz_http, fuzz_kinds, fuzz_owner, fuzz_records, fuzz_tally
-from bench.fuzz import read, run_all, summed
+from bench.fuzz import read, run_all, summed, told
 from bench.fuzz_broker import fuzz_broker
 from bench.fuzz_files import fuzz_houses, fuzz_series
 from bench.fuzz_http import HEALTHY, fuzz_answers, fuzz_transport, unsound
@@ -231,10 +232,8 @@ def test_slices_that_are_kept_are_not_run_again(tmp_path: Path) -> None:
     piece = Slice("registers", 5000, 1)
     tally = Tally("Modbus registers", payloads=5000, readings=3)
     tally.violated("pump", "rule", "example")
-    line = {name: getattr(tally, name) for name in Tally.__dataclass_fields__}
-    told = {"kind": piece.kind, "count": piece.count, "seed": piece.seed}
     path = tmp_path / "slices.jsonl"
-    path.write_text(json.dumps([told, line]) + "\n")
+    path.write_text(json.dumps([asdict(piece), told(tally)]) + "\n")
     assert read(path) == {piece: tally}
     said: list[str] = []
     assert summed(run_all([piece], path, jobs=1, tell=said.append)) == [tally]
