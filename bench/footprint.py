@@ -12,7 +12,6 @@ import csv
 import json
 import os
 import platform
-import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -24,6 +23,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from bench.tables import markdown_table
+from controller.recorder import Records
+from controller.records import RecordError
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "benchmarks" / "footprint.md"
 MINUTES = 10.0
@@ -150,19 +151,15 @@ def write_files(folder: Path, places: dict[str, object], now: datetime) -> Path:
     return path
 
 
-def counted(folder: Path, table: str) -> int:
-    """How many cycles or plans are recorded."""
+def counted(folder: Path, kind: str) -> int:
+    """How many cycles ("step") or plans ("plan") are recorded."""
     path = folder / "data" / "records.db"
     if not path.exists():
         return 0
-    query = {
-        "step": "SELECT count(*) FROM step",
-        "plan": "SELECT count(*) FROM content WHERE kind = 'plan'",
-    }[table]
     try:
-        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as db:
-            return int(db.execute(query).fetchone()[0])
-    except sqlite3.OperationalError:
+        with closing(Records(path)) as records:
+            return records.count(None if kind == "step" else kind)
+    except RecordError:
         return 0  # not yet made
 
 

@@ -39,6 +39,7 @@ from bench.spec import RunSpec
 from bench.strain import strain
 from bench.tables import Row, markdown_table
 from controller.actuation import choose_knob
+from controller.recorder import Records
 from controller.records import from_json
 from drivers.api import Knob, OnSilence
 from drivers.profile import load_profile
@@ -132,8 +133,9 @@ class Run:
 
     def _check_records(self) -> None:
         path = self._setting.config.storage.directory / "records.db"
+        with closing(Records(path)) as records:
+            rows = dict(records.texts())
         with closing(sqlite3.connect(path)) as db:
-            rows: dict[str, str] = dict(db.execute("SELECT at, record FROM step"))
             ((verdict,),) = db.execute("PRAGMA integrity_check")
         if verdict != "ok":
             self._break(f"the records are damaged: {verdict}")

@@ -1,13 +1,15 @@
 """Write what the guard let through, read it back, renew the lease, hand the pump back.
 
 Every write to the pump happens in this module. A volatile knob is ours while we steer: it is
-renewed at half its lapse time or when the pump has lost it, and lapses when we fall silent. A
-persistent knob is written on change only, as far as the wear ledger allows; the owner's value is
-saved durably before our first write and restored at hand-back, but only if the register still
-holds what we wrote: otherwise somebody else changed it, and that change stands.
+renewed at half its lapse time or when the pump has lost it, and lapses when we fall silent; that it
+is in our hands is saved once. A persistent knob is written on change only, as far as the wear
+ledger allows; the owner's value is saved durably before our first write and restored at hand-back,
+but only if the register still holds what we wrote: otherwise somebody else changed it, and that
+change stands.
 """
 
 import logging
+import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -57,7 +59,7 @@ class Actuator:
         self._store = store
         self._ledger = Ledger(store)
         self._may_write = frozenset(may_write)
-        self._leases = store.leases()
+        self._leases = {c: _after_a_start(lease) for c, lease in store.leases().items()}
         self._answers: dict[Capability, Answer] = {}
         self._yielded: set[Capability] = set()  # knobs somebody else has turned
 
@@ -358,6 +360,11 @@ class Actuator:
     def _note(self, move: Move) -> None:
         if weekly_budget(move.knob) is not None:
             self._ledger.note(move)
+
+
+def _after_a_start(lease: Lease) -> Lease:
+    """Of a volatile knob only the first write was saved: what it holds now is not known."""
+    return lease if lease.original is not None else replace(lease, written=math.inf)
 
 
 async def let_go(actuator: Actuator, clock: Clock) -> bool:

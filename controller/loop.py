@@ -304,9 +304,11 @@ class Loop:
 
     def _save_belief(self, record: StepRecord) -> None:
         if self._saved_at is None or record.at - self._saved_at >= BELIEF_EVERY:
-            self._p.store.save_belief(record.belief)
-            self._p.store.save_value("experience", EXPERIENCE, self._experience)
-            self._p.store.save_value("guard", MEMORY, carried(record.memory))
+            with self._p.store.learned_together():
+                self._p.store.save_belief(record.belief)
+                self._p.store.save_value("experience", EXPERIENCE, self._experience)
+            used = replace(carried(record.memory), seen_at=None)  # mostly what it was
+            self._p.store.save_value("guard", MEMORY, used)
             self._saved_at = record.at
             self._take_up_learned()
 

@@ -1,23 +1,35 @@
 """The local store: one row per cycle; forecasts, plans, settings once by content hash.
 
-SQLite in WAL mode: a killed process loses no finished record, a power cut those of the last five
-minutes, which spares an SD card. A full, failing or missing disk never stops control: what could
-not be written waits in memory, newest kept, until the disk is back. A file that is no whole
-database any more is set aside, and a new one begun.
+SQLite in WAL mode, written once an hour; until then records are lines of a tail beside it, which
+spares an SD card: a killed process loses no finished record, a power cut those of the last five
+minutes. A full, failing or missing disk never stops control: what could not be written waits in
+memory, newest kept, until the disk is back. A file that is no whole database any more is set aside,
+and a new one begun.
 """
 
 import json
 import logging
 import sqlite3
-import zlib
 from collections import deque
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from controller import disk, retention
-from controller.records import UNREADABLE, RecordError, StepRecord, content_hash, from_json, to_json
+from controller.records import (
+    UNREADABLE,
+    RecordError,
+    StepRecord,
+    content_hash,
+    from_json,
+    packed,
+    record_text,
+    to_json,
+    unpacked,
+)
+from controller.tail import Row, Tail, rows_in, tail_of
 
 log = logging.getLogger(__name__)
 
@@ -27,8 +39,11 @@ WAITING_MAX = 10_000
 SYNC_EVERY_S = 300.0
 """How much a power cut may cost, in the time of the world: it happens to simulations as well."""
 
-LARGEST_TEXT_BYTES = 16_000_000
-"""Of one kept text, unpacked: a plan or a forecast has some ten thousand."""
+FOLD_EVERY_S, FOLD_ROWS = 3600.0, 100
+"""The tail goes into the database after an hour or so many rows: 60 records and their plans."""
+
+BATCH_ROWS = 500
+"""In one transaction, when much has waited."""
 
 _SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS step (at TEXT PRIMARY KEY, record TEXT NOT NULL);
@@ -38,9 +53,25 @@ CREATE TABLE IF NOT EXISTS exported (id INTEGER PRIMARY KEY CHECK (id = 0), row 
 {retention.SCHEMA}
 """
 
-_KEEP = """
-INSERT INTO content VALUES (?, ?, ?, ?) ON CONFLICT (hash) DO UPDATE SET at = excluded.at
+_INSERT = {
+    "step": "INSERT OR REPLACE INTO step VALUES (?, ?)",
+    "content": "INSERT INTO content VALUES (?, ?, ?, ?) "
+    "ON CONFLICT (hash) DO UPDATE SET at = excluded.at",
+}
+
+_WITH_TAIL = """
+PRAGMA temp_store = MEMORY;
+CREATE TEMP TABLE tail_step (at TEXT PRIMARY KEY, record TEXT NOT NULL);
+CREATE TEMP TABLE tail_content (
+  hash TEXT PRIMARY KEY, kind TEXT NOT NULL, at TEXT NOT NULL, body BLOB NOT NULL);
+CREATE TEMP VIEW step AS
+  SELECT at, record FROM main.step WHERE at NOT IN (SELECT at FROM tail_step)
+  UNION ALL SELECT at, record FROM tail_step;
+CREATE TEMP VIEW content AS
+  SELECT hash, kind, at, body FROM main.content WHERE hash NOT IN (SELECT hash FROM tail_content)
+  UNION ALL SELECT hash, kind, at, body FROM tail_content;
 """
+"""What a reader sees as one: the database and its tail. A row in both is the same row."""
 
 
 class Records:
@@ -49,8 +80,13 @@ class Records:
     def __init__(self, path: Path) -> None:
         if not path.is_file():
             raise RecordError(f"there are no records at {path}")
+        tail = rows_in(tail_of(path))  # first: what is folded meanwhile is then seen twice
         try:
             self._db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
+            if tail:
+                self._db.executescript(_WITH_TAIL)
+                for table, values in tail:
+                    self._db.execute(_INSERT[table].replace(" INTO ", " INTO tail_"), values)
         except sqlite3.Error as error:
             raise RecordError(f"{path} cannot be read: {error}") from error
 
@@ -71,11 +107,19 @@ class Records:
 
     def records(self, since: datetime | None = None) -> Iterator[StepRecord]:
         """All records (from an instant on) in order of time; an error names the unreadable one."""
-        first = "" if since is None else since.astimezone(UTC).isoformat()
-        for (at,) in self._rows("SELECT at FROM step WHERE at >= ? ORDER BY at", first):
-            ((text,),) = self._rows("SELECT record FROM step WHERE at = ?", at)
+        for at, text in self.texts(since):
             try:
                 yield from_json(text)
+            except RecordError as error:
+                raise RecordError(f"record of {at}: {error}") from error
+
+    def texts(self, since: datetime | None = None) -> Iterator[tuple[str, str]]:
+        """Instant and JSON of all records (from an instant on) in order of time."""
+        first = "" if since is None else since.astimezone(UTC).isoformat()
+        for (at,) in self._rows("SELECT at FROM step WHERE at >= ? ORDER BY at", first):
+            ((record,),) = self._rows("SELECT record FROM step WHERE at = ?", at)
+            try:
+                yield at, record_text(record)
             except RecordError as error:
                 raise RecordError(f"record of {at}: {error}") from error
 
@@ -86,7 +130,7 @@ class Records:
     def contents(self, kind: str) -> Iterator[str]:
         """All texts of a kind in order of time."""
         for (body,) in self._rows("SELECT body FROM content WHERE kind = ? ORDER BY at", kind):
-            yield _text(body)
+            yield unpacked(body)
 
     def latest(self, kind: str) -> str | None:
         """The newest text of a kind."""
@@ -99,7 +143,7 @@ class Records:
 
     def _first(self, query: str, value: str) -> str | None:
         rows = self._rows(query, value)
-        return _text(rows[0][0]) if rows else None
+        return unpacked(rows[0][0]) if rows else None
 
     def _rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         try:
@@ -111,7 +155,8 @@ class Records:
 class Recorder(Records):
     """Appends what happened; thins out what is older than `keep` (None: never).
 
-    Safe from a power cut by `stopwatch_s`, a monotonic reading; None: whenever the system likes.
+    Safe from a power cut by `stopwatch_s`, a monotonic reading; None: whenever the system likes,
+    and the database is written with every record.
     """
 
     def __init__(
@@ -123,24 +168,29 @@ class Recorder(Records):
         self._stopwatch_s = stopwatch_s
         self._path = path
         self._keep = keep
-        self._waiting: deque[tuple[str, tuple[object, ...]]] = deque(maxlen=WAITING_MAX)
-        self._newest: dict[str, tuple[str, tuple[object, ...]]] = {}  # of each kind of text
-        self._synced_s = -SYNC_EVERY_S
+        self._tail: Tail | None = None
+        self._waiting: deque[Row] = deque(rows_in(tail_of(path)), maxlen=WAITING_MAX)
+        self._unsafe: list[Row] = []  # of the waiting, those that are in memory only
+        self._newest: dict[str, Row] = {}  # of each kind of text
+        self._synced_s = self._folded_s = -FOLD_EVERY_S
         self._on_disk = False
         self._db = disk.in_memory(_SCHEMA)
         self._open()
+        if self._waiting:
+            self._fold()  # a killed service left them
 
     def close(self) -> None:
         """Write what waits, close the file."""
-        self._flush()
+        self._fold()
         self._db.close()
+        if self._tail is not None:
+            self._tail.close()
 
     def append(self, record: StepRecord) -> None:
         """Keep one cycle. Never raises for the disk."""
-        row = (record.at.isoformat(), to_json(record))
-        self._waiting.append(("INSERT OR REPLACE INTO step VALUES (?, ?)", row))
-        self._flush()
-        self._sync_in_time()
+        self._add("step", record.at.isoformat(), packed(to_json(record)))
+        if not self._note() or self._is_due():
+            self._fold()
         if self._keep is not None and self._on_disk:
             self._thin_out(record.at - self._keep)
 
@@ -149,9 +199,8 @@ class Recorder(Records):
         name = content_hash(text)
         newest = self._newest.get(kind)
         if newest is None or newest[1][0] != name:
-            row = (name, kind, at.isoformat(), zlib.compress(text.encode()))
-            self._newest[kind] = (_KEEP, row)
-            self._waiting.append(self._newest[kind])
+            body = packed(text)
+            self._newest[kind] = self._add("content", name, kind, at.isoformat(), body)
         return name
 
     def not_exported(self, most: int) -> list[tuple[int, str]]:
@@ -159,11 +208,13 @@ class Recorder(Records):
 
         In the order in which they were made: a clock that was set back hides none.
         """
+        if self._waiting:
+            self._fold()
         query = (
             "SELECT rowid, record FROM step "
             "WHERE rowid > (SELECT coalesce(max(row), 0) FROM exported) ORDER BY rowid LIMIT ?"
         )
-        return self._rows(query, most)
+        return [(row, record_text(record)) for row, record in self._rows(query, most)]
 
     def exported(self, row: int) -> None:
         """All up to this number are sent; on a bad disk they will be sent once more."""
@@ -173,24 +224,86 @@ class Recorder(Records):
             log.error("what was exported cannot be noted: %s", error)
 
     def _thin_out(self, before: datetime) -> None:
-        """One quarter of an hour for each cycle: even a backlog of years needs no pause."""
+        """An hour for each cycle at most: even a backlog of years needs no pause."""
         try:
             retention.thin_out(self._db, before)
         except sqlite3.Error as error:
             log.error("old records cannot be thinned out: %s", error)
 
-    def _flush(self) -> None:
+    def _add(self, table: str, *values: object) -> Row:
+        row = (table, values)
+        self._waiting.append(row)
+        self._unsafe.append(row)
+        return row
+
+    def _note(self) -> bool:
+        """Bring what is new into the tail, and that to the medium in time; False: it is not."""
+        if self._stopwatch_s is None:
+            return False
+        try:
+            if self._tail is None:
+                self._tail = Tail(tail_of(self._path))
+            while self._unsafe:
+                self._tail.add(self._unsafe[0])
+                self._unsafe.pop(0)
+            if self._stopwatch_s() - self._synced_s >= SYNC_EVERY_S:
+                self._tail.sync()
+                self._synced_s = self._stopwatch_s()
+        except OSError as error:
+            log.error("records are not yet safe: %s", error)
+            return False
+        return True
+
+    def _is_due(self) -> bool:
+        late = self._stopwatch_s is not None and (
+            self._stopwatch_s() - self._folded_s >= FOLD_EVERY_S
+        )
+        return late or len(self._waiting) >= FOLD_ROWS
+
+    def _fold(self) -> None:
+        """Bring what waits into the database; the tail is emptied once that is on the medium."""
         if not self._on_disk:
             self._open()
         try:
             while self._on_disk and self._waiting:
-                self._db.execute(*self._waiting[0])
-                self._waiting.popleft()
+                batch = list(islice(self._waiting, BATCH_ROWS))
+                self._commit(batch)
+                for _ in batch:
+                    self._waiting.popleft()
+            if self._on_disk:
+                self._unsafe.clear()
+                self._empty_the_tail()
         except sqlite3.Error as error:
             if disk.is_damage(error) and self._begin_anew(error):
-                self._flush()
+                self._fold()
                 return
             log.error("records wait in memory (%d): %s", len(self._waiting), error)
+
+    def _commit(self, batch: list[Row]) -> None:
+        self._db.execute("BEGIN")
+        try:
+            for table, values in batch:
+                self._db.execute(_INSERT[table], values)
+        except BaseException:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+
+    def _empty_the_tail(self) -> None:
+        if self._stopwatch_s is None and not tail_of(self._path).exists():
+            return
+        ((blocked, pages, copied),) = self._db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        if blocked or pages != copied:
+            return  # a reader is in the way: a power cut might still take what was folded
+        if self._stopwatch_s is not None:
+            self._folded_s = self._stopwatch_s()
+        try:
+            if self._tail is None:
+                self._tail = Tail(tail_of(self._path))
+            self._tail.clear()
+        except OSError as error:
+            log.error("the tail of the records cannot be emptied: %s", error)
 
     def _open(self) -> None:
         try:
@@ -222,28 +335,6 @@ class Recorder(Records):
         self._open()
         self._waiting.extendleft(self._newest.values())
         return self._on_disk
-
-    def _sync_in_time(self) -> None:
-        """Bring what was recorded from the page cache to the medium, every few minutes."""
-        if self._stopwatch_s is None or self._stopwatch_s() - self._synced_s < SYNC_EVERY_S:
-            return
-        self._synced_s = self._stopwatch_s()
-        try:
-            if self._on_disk:
-                self._db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
-        except sqlite3.Error as error:
-            log.error("records are not yet safe from a power cut: %s", error)
-
-
-def _text(body: bytes) -> str:
-    unpacker = zlib.decompressobj()
-    try:
-        text = unpacker.decompress(body, LARGEST_TEXT_BYTES).decode()
-    except (zlib.error, UnicodeDecodeError, TypeError) as error:
-        raise RecordError(f"a kept text cannot be read: {str(error)[:80]}") from error
-    if not unpacker.eof:
-        raise RecordError(f"a kept text is cut, or larger than {LARGEST_TEXT_BYTES} bytes")
-    return text
 
 
 def _means(text: Any) -> dict[str, float]:

@@ -6,6 +6,7 @@ Numbers are written in full, so that a replay computes with exactly what the cyc
 
 import hashlib
 import json
+import zlib
 from collections.abc import Mapping
 from dataclasses import astuple, dataclass, replace
 from datetime import datetime, timedelta
@@ -28,6 +29,9 @@ VERSION = 3
 
 EARLIER_VERSION = 2
 """Still read: there the unexplained heat was one, and plans counted on its mean over a day."""
+
+LARGEST_TEXT_BYTES = 16_000_000
+"""Of one kept text, unpacked: a plan or a forecast has some ten thousand."""
 
 LONGEST_REASON = 200
 """Characters of an unreadable record that an error quotes."""
@@ -72,6 +76,28 @@ class StepRecord:
     def at(self) -> datetime:
         """The instant of the cycle."""
         return self.snapshot.at
+
+
+def packed(text: str) -> bytes:
+    """As texts are kept."""
+    return zlib.compress(text.encode())
+
+
+def record_text(kept: bytes | str) -> str:
+    """A kept record. Raises `RecordError`. Earlier versions kept them as they are."""
+    return kept if isinstance(kept, str) else unpacked(kept)
+
+
+def unpacked(body: bytes) -> str:
+    """A kept text. Raises `RecordError`."""
+    unpacker = zlib.decompressobj()
+    try:
+        text = unpacker.decompress(body, LARGEST_TEXT_BYTES).decode()
+    except (zlib.error, UnicodeDecodeError, TypeError) as error:
+        raise RecordError(f"a kept text cannot be read: {str(error)[:80]}") from error
+    if not unpacker.eof:
+        raise RecordError(f"a kept text is cut, or larger than {LARGEST_TEXT_BYTES} bytes")
+    return text
 
 
 def content_hash(text: str) -> str:

@@ -126,6 +126,18 @@ class Store:
         if self._uncopied:
             self._keep_copy()
 
+    @contextmanager
+    def learned_together(self) -> Iterator[None]:
+        """What was learned, saved in one go: each time costs a card several pages."""
+        try:
+            self._learned.execute("BEGIN")
+            try:
+                yield
+            finally:
+                self._learned.execute("COMMIT")
+        except sqlite3.Error as error:
+            log.error("what was learned cannot be saved: %s", error)
+
     def leases(self) -> dict[Capability, Lease]:
         """All open leases."""
         rows = self._db.execute(
@@ -221,6 +233,8 @@ class Store:
     def _put(self, key: str, value: str) -> None:
         db = self._learned if key in LEARNED else self._db
         try:
+            if self._get(key) == value:
+                return  # a card is not written in vain
             db.execute("INSERT OR REPLACE INTO state VALUES (?, ?)", (key, value))
         except sqlite3.Error as error:
             log.error("%s cannot be saved: %s", key, error)

@@ -10,6 +10,7 @@ from scripted import play, spec
 from typer.testing import CliRunner
 
 from controller.cli import app
+from controller.records import record_text
 
 
 @pytest.fixture(scope="session")
@@ -82,7 +83,7 @@ def test_replay_shows_what_is_different_and_fails(copy):
     rows = sqlite3.connect(copy / "records.db")
     at, text = rows.execute("SELECT at, record FROM step ORDER BY at DESC LIMIT 1").fetchone()
     rows.close()
-    body = json.loads(text)
+    body = json.loads(record_text(text))
     body["verdict"] = {"refused": ["a hand that is not ours"]}
     change(copy, "UPDATE step SET record = ? WHERE at = ?", (json.dumps(body), at))
     result = heatherd("replay", "--records", copy)

@@ -15,6 +15,7 @@ from controller.app import heat_knob
 from controller.guard import Refused
 from controller.planner import PLAN
 from controller.recorder import Records
+from controller.records import record_text
 from controller.replay import Difference, replan, replay
 from hil.house import load_house
 from hil.occupants import Family
@@ -145,7 +146,7 @@ def test_a_replay_finds_a_tampered_record(half_day, tmp_path, stage, change):
     shutil.copy(half_day.directory / "records.db", tmp_path / "records.db")
     with sqlite3.connect(tmp_path / "records.db") as db:
         at, text = db.execute("SELECT at, record FROM step ORDER BY at DESC LIMIT 1").fetchone()
-        body = json.loads(text)
+        body = json.loads(record_text(text))
         change(body)
         db.execute("UPDATE step SET record = ? WHERE at = ?", (json.dumps(body), at))
     db.close()

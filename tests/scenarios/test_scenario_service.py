@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import json
 import signal
-import sqlite3
 import sys
 import tempfile
 from pathlib import Path
@@ -16,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from controller.owner import ask
+from controller.recorder import Records
 from drivers.points import Space
 from drivers.transports.modbus import TcpLink
 
@@ -125,8 +125,8 @@ def status_of(home):
 
 
 def records_in(home):
-    with contextlib.closing(sqlite3.connect(home / "data" / "records.db")) as db:
-        return db.execute("SELECT at, record FROM step ORDER BY at").fetchall()
+    with contextlib.closing(Records(home / "data" / "records.db")) as records:
+        return list(records.texts())
 
 
 async def test_it_observes_answers_and_leaves_with_exit_code_0(home):
