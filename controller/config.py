@@ -135,6 +135,8 @@ class HouseConfig(_Section):
     def _parts_fit(self) -> Self:
         if self.room is not None and self.mqtt is None:
             raise ValueError("[room] needs [mqtt]: name the broker")
+        if self.house.windy and self.weather is None:
+            raise ValueError("wind in [house] needs [weather]: name a forecast")
         grid = self.grid
         if grid is not None and (grid.topic or grid.contact_topic) and self.mqtt is None:
             raise ValueError("[grid] with a topic needs [mqtt]: name the broker")

@@ -52,7 +52,8 @@ def weather(wind_m_s: float | None, gale_m_s: float | None = None) -> WeatherSer
 
 
 def standing(document: Document, **house: Any) -> Document:
-    return document | {"house": document["house"] | house, "control": {"horizon": "24 h"}}
+    told = {"control": {"horizon": "24 h"}, "weather": {"csv": "weather.csv"}}
+    return document | told | {"house": document["house"] | house}
 
 
 def asked(document: Document, series: WeatherSeries) -> PlanRequest:
@@ -105,6 +106,14 @@ def test_words_and_a_number_for_the_wind_are_one_too_many(document: Document) ->
     both = standing(document, wind="open", model={"wind_w_per_k_per_m_s": 7.5})
     with pytest.raises(ConfigError, match="not both"):
         parse_config(both)
+
+
+def test_wind_without_any_forecast_is_refused(document: Document) -> None:
+    alone = {
+        key: value for key, value in standing(document, wind="open").items() if key != "weather"
+    }
+    with pytest.raises(ConfigError, match="needs \\[weather\\]"):
+        parse_config(alone)
 
 
 def test_a_house_that_tells_nothing_of_wind_keeps_the_name_its_lessons_have(
@@ -248,6 +257,7 @@ async def test_a_record_holds_the_wind_only_of_a_house_where_it_counts(
 ) -> None:
     if wind is not None:
         document["house"]["wind"] = wind
+        document["weather"] = {"csv": "weather.csv"}  # its source is replaced below
     house = make_house(mode="observe")
     house.outside = replace(house.outside, weather=Blowing())
     loop = house.loop()
