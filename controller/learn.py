@@ -1,7 +1,7 @@
 """Learn the house from its records: identify, test against the model in force, adopt. Pure."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
@@ -106,7 +106,7 @@ def learn(
         adopted=adopted,
         reasons=reasons,
         drift=drift,
-        lessons=after,
+        lessons=replace(after, remarks=(*(f.words for f in found.findings if f.spoils), *drift)),
     )
 
 

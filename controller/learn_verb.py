@@ -144,15 +144,18 @@ def _roll_back(settings: HouseConfig, *, as_json: bool) -> None:
 
 
 def learned_words(settings: HouseConfig) -> tuple[str, ...]:
-    """The learned model in force, for the owner; nothing where it is as on day one."""
+    """The learned model in force, for the owner, and what the last night's learning remarked."""
     try:
-        held = _lessons(settings).in_force(settings)
+        lessons = _lessons(settings)
+        held = lessons.in_force(settings)
     except (ConfigurationError, StoreError):
         return ()  # whoever needs the state says so
+    remarks = tuple(f"Learning remarks: {remark}" for remark in lessons.remarks)
     if held is None:
-        return ()
+        return remarks
     day = f"{held.learned_at.astimezone(settings.zone):%d %b %Y}"
-    return (f"Learned on {day} (version {held.version}): it loses {held.loss_w_per_k:.0f} W/K.",)
+    said = f"Learned on {day} (version {held.version}): it loses {held.loss_w_per_k:.0f} W/K."
+    return (said, *remarks)
 
 
 def _show(study: "Study", path: Path, *, dry_run: bool, as_json: bool) -> None:

@@ -60,6 +60,7 @@ class Lessons:
     adopted: tuple[Lesson, ...] = ()
     version: int | None = None  # in force; None: as on day one
     paused: bool = False  # after a rollback nothing new is adopted until the owner says so
+    remarks: tuple[str, ...] = ()  # of the last night, for the owner
 
     def in_force(self, config: HouseConfig) -> Lesson | None:
         """The lesson that holds; none for a house that was described anew since."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from controller.config import ConfigError, parse_config
@@ -43,11 +43,13 @@ def slots(blocks: int) -> list[datetime]:
     return [datetime.fromtimestamp(first, UTC) + SLOT * n for n in range(SLOTS * blocks)]
 
 
+@settings(deadline=None)
 @given(at=INSTANTS)
 def test_nothing_moves_unless_the_owner_asks(at: datetime) -> None:
     assert target(Wishes(), Comfort(), NOTHING, at) == Target(21.0, 1.0, "configured")
 
 
+@settings(deadline=None)
 @given(at=INSTANTS, move_k=st.floats(0.05, 0.5), band_k=st.floats(1.0, 3.0))
 def test_the_moved_band_stays_inside_the_one_that_was_asked_for(
     at: datetime, move_k: float, band_k: float

@@ -169,6 +169,13 @@ def test_check_tells_the_learned_house(recorded: Path) -> None:
     assert "(version 1): it loses" in " ".join(heatherd("check", config=recorded).stdout.split())
 
 
+def test_check_tells_what_the_last_night_remarked(file: Path) -> None:
+    with open_store(file.parent / "state.db") as store:
+        store.save_value(KEY, LESSONS, Lessons(remarks=("room_c did not move: frozen?",)))
+    said = " ".join(heatherd("check", config=file).stdout.split())
+    assert "Learning remarks: room_c did not move: frozen?" in said
+
+
 @pytest.mark.usefixtures("without_pictures")
 def test_a_dry_run_changes_nothing(recorded: Path) -> None:
     told = json.loads(heatherd("learn", "--dry-run", "--json", config=recorded).stdout)

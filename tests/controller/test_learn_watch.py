@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from learning import NOW, biased_runs, days_of, identified
 
@@ -94,6 +94,7 @@ def test_without_a_learned_house_there_is_nothing_to_watch() -> None:
     assert watch(Lessons(), 9.0) == (Lessons(), ())
 
 
+@settings(deadline=None, max_examples=25)
 @given(
     adopted_k=st.lists(st.floats(0.05, 1.0), min_size=1, max_size=8),
     now_k=st.floats(0.05, 3.0),
@@ -138,6 +139,12 @@ def nights(monkeypatch: pytest.MonkeyPatch) -> list[Study]:
             learn(days_of(10.0), config=CONFIG, model=model, lessons=lessons, at=NOW)
         )  # fmt: skip
     return found
+
+
+def test_the_owner_finds_the_remarks_of_the_night_without_the_report(nights: list[Study]) -> None:
+    bad, sound = nights
+    assert bad.lessons.remarks == ("the room sensor is frozen", *bad.drift)
+    assert sound.lessons.remarks == sound.drift
 
 
 def test_a_night_of_sound_data_takes_a_bad_model_back(nights: list[Study]) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
@@ -109,6 +109,7 @@ def test_meter_and_pump_are_told_apart() -> None:
     assert performances(looks, METER, of_one_period)[0].spf == pytest.approx(3.6)
 
 
+@settings(deadline=None)
 @given(powers_w=st.lists(st.floats(0.0, 5000.0), min_size=2, max_size=40), cop=st.floats(1.0, 6.0))
 def test_a_constant_cop_is_the_performance_factor_however_the_power_moves(
     powers_w: list[float], cop: float
@@ -206,6 +207,7 @@ def test_hot_water_and_a_pump_without_a_state_are_left_out() -> None:
     assert defrost_losses(looks, PUMP) == []
 
 
+@settings(deadline=None)
 @given(
     whole=st.floats(0.5, 6.0),
     steady=st.floats(0.5, 6.0),
