@@ -21,7 +21,8 @@ class Mutant:
 
     name: str  # where and what; the same wherever in the module its function stands
     line: int
-    function: str | None  # the innermost function around the change; None: it is outside
+    function: str | None  # the innermost around the change; None: it is outside
+    assigned: str | None  # the name that a change outside is assigned to
     tree: ast.Module
 
 
@@ -46,7 +47,9 @@ def mutants(source: str) -> Iterator[Mutant]:
             seen[name] += 1
             again = f" ({seen[name]})" if seen[name] > 1 else ""
             ast.fix_missing_locations(changed)
-            yield Mutant(name + again, _position(node)[0], functions.get(node), changed)
+            yield Mutant(
+                name + again, _position(node)[0], functions.get(node), outside.get(node), changed
+            )
 
 
 def _position(node: ast.AST) -> tuple[int, int]:

@@ -1,7 +1,7 @@
 """Run the guard's tests on a module with one change, in a forked child for each.
 
-Where a change is inside a function, the tests are collected once and the child only gives the
-function other code; where it is outside, the child imports everything anew.
+The tests are collected once; the child gives one function other code, or one name another value.
+Where a change is in neither, the child imports everything anew.
 """
 
 import ast
@@ -51,6 +51,9 @@ class Job:
 Note = Callable[[Job, bool], None]
 """Is told of every job whether it survived."""
 
+Patch = Callable[[ModuleType], None]
+Test = Callable[[], object]
+
 
 def prepare() -> None:
     """What no mutant changes is imported before the first child; no plugins, always equal cases."""
@@ -64,16 +67,16 @@ def prepare() -> None:
 
 
 def try_all(jobs: Iterable[Job], note: Note) -> None:
-    """Try every job. Those outside functions first: after them the parent imports the guard too."""
-    inside: list[tuple[Job, CodeType]] = []
+    """Try every job. Those that need a new import first: later ones import the guard here too."""
+    patched: list[tuple[Job, Patch]] = []
     for job in jobs:
-        code = _code_of(job.mutant)
-        if code is None:
+        patch = _patch_of(job)
+        if patch is None:
             note(job, passes(job.module, job.mutant.tree))
         else:
-            inside.append((job, code))
-    if inside:
-        pytest.main([*OPTIONS], plugins=[_Loop(inside, note)])
+            patched.append((job, patch))
+    if patched:
+        pytest.main([*OPTIONS], plugins=[_Loop(patched, note)])
 
 
 def passes(module: str, tree: ast.Module) -> bool:
@@ -120,25 +123,42 @@ class _Mutated(importlib.abc.Loader, importlib.abc.MetaPathFinder):
 class _Loop:
     """Runs the collected tests once for each job."""
 
-    def __init__(self, jobs: Sequence[tuple[Job, CodeType]], note: Note) -> None:
+    def __init__(self, jobs: Sequence[tuple[Job, Patch]], note: Note) -> None:
         self._jobs, self._note = jobs, note
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         tests = [_called(item) for item in session.items]
-        for job, code in self._jobs:
-            function = _function(importlib.import_module(f"controller.{job.module}"), code.co_name)
-
-            def tested(function: FunctionType = function, code: CodeType = code) -> bool:
-                function.__code__ = code
-                for test in tests:
-                    test()
-                return True
-
-            self._note(job, _in_child(tested))
+        for job, patch in self._jobs:
+            module = importlib.import_module(f"controller.{job.module}")
+            noticed_by = _first_failure(tests, functools.partial(patch, module))
+            self._note(job, noticed_by is None)
+            if noticed_by:  # it may well notice the next change too
+                tests.insert(0, tests.pop(noticed_by))
         return True
 
 
-def _called(item: pytest.Item) -> Callable[[], object]:
+def _first_failure(tests: Sequence[Test], patch: Callable[[], None]) -> int | None:
+    """The number of the first test that fails in a child with this change; None: all pass."""
+    ours, childs = os.pipe()
+
+    def tested() -> bool:
+        patch()
+        for number, test in enumerate(tests):
+            try:
+                test()
+            except BaseException:
+                os.write(childs, number.to_bytes(4, "big"))
+                raise
+        return True
+
+    passed = _in_child(tested)
+    os.close(childs)
+    told = os.read(ours, 4)
+    os.close(ours)
+    return None if passed else int.from_bytes(told, "big")
+
+
+def _called(item: pytest.Item) -> Test:
     """The test as a plain function: the guard's own tests need no fixtures."""
     given = item.callspec.params if hasattr(item, "callspec") else {}
     if not isinstance(item, pytest.Function) or set(item.fixturenames) != set(given):
@@ -146,14 +166,52 @@ def _called(item: pytest.Item) -> Callable[[], object]:
     return functools.partial(item.obj, **given)
 
 
-def _code_of(mutant: Mutant) -> CodeType | None:
-    """The changed code where the change is in one function with a name of its own."""
-    found = [
+def _patch_of(job: Job) -> Patch | None:
+    """How to change the module that is imported already; None: it must be imported anew."""
+    tree, mutant = job.mutant.tree, job.mutant
+    if mutant.function is None:
+        statements = [
+            statement
+            for statement in tree.body
+            if isinstance(statement, ast.Assign | ast.AnnAssign)
+            and mutant.assigned in [ast.unparse(target) for target in _targets(statement)]
+        ]
+        return functools.partial(_assign, statements[0]) if len(statements) == 1 else None
+    codes = [
         code
-        for code in _codes(compile(mutant.tree, "mutant", "exec"))
+        for code in _codes(compile(tree, "mutant", "exec"))
         if code.co_name == mutant.function and "<locals>" not in code.co_qualname
     ]
-    return found[0] if len(found) == 1 else None
+    return functools.partial(_replace, codes[0]) if len(codes) == 1 else None
+
+
+def _targets(statement: ast.Assign | ast.AnnAssign) -> list[ast.expr]:
+    return statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+
+
+def _assign(statement: ast.stmt, module: ModuleType) -> None:
+    """Give a name of the module its changed value, also where others have imported it."""
+    before = dict(vars(module))
+    exec(compile(ast.Module([statement], []), module.__name__, "exec"), vars(module))
+    for name, value in vars(module).copy().items():
+        old = before.get(name)
+        if value is old:
+            continue
+        for other in [*sys.modules.values()]:
+            if old is not None and getattr(other, "__dict__", {}).get(name) is old:
+                setattr(other, name, value)
+
+
+def _replace(code: CodeType, module: ModuleType) -> None:
+    """Give the function of this name, in the module or one of its classes, other code."""
+    owners = [module, *(owner for owner in vars(module).values() if isinstance(owner, type))]
+    for owner in owners:
+        found = vars(owner).get(code.co_name)
+        found = found.fget if isinstance(found, property) else found
+        if isinstance(found, FunctionType) and found.__module__ == module.__name__:
+            found.__code__ = code
+            return
+    raise LookupError(f"{module.__name__} has no function {code.co_name}")
 
 
 def _codes(code: CodeType) -> Iterable[CodeType]:
@@ -161,14 +219,3 @@ def _codes(code: CodeType) -> Iterable[CodeType]:
         if isinstance(inner, CodeType):
             yield inner
             yield from _codes(inner)
-
-
-def _function(module: ModuleType, name: str) -> FunctionType:
-    """The function of this name in the module or in one of its classes."""
-    owners = [module, *(owner for owner in vars(module).values() if isinstance(owner, type))]
-    for owner in owners:
-        found = vars(owner).get(name)
-        found = found.fget if isinstance(found, property) else found
-        if isinstance(found, FunctionType) and found.__module__ == module.__name__:
-            return found
-    raise LookupError(f"{module.__name__} has no function {name}")
