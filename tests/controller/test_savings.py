@@ -17,7 +17,7 @@ from controller import savings_reckoned, savings_verb
 from controller.act import Applied, NotApplied
 from controller.cli import app
 from controller.config import HouseConfig, parse_config
-from controller.learned import Lesson
+from controller.learned import KEY, LESSONS, Lesson, Lessons, house_name
 from controller.model import house_model
 from controller.pump_figures import PumpFigures
 from controller.records import StepRecord
@@ -314,3 +314,37 @@ def test_savings_without_records_says_so(file: Path) -> None:
     result = CliRunner().invoke(app, ["savings", "-c", str(file)])
     assert result.exit_code == 5
     assert "no records" in result.stderr
+
+
+def test_a_week_of_records_and_a_lesson_are_reckoned_by_the_verb(
+    file: Path, make_house: Callable[..., Any]
+) -> None:
+    house = make_house()
+    lesson = replace(lesson_of(house.config), house=house_name(house.config))
+    house.store.save_value(KEY, LESSONS, Lessons().with_new(lesson))
+    record = asyncio.run(_one_cycle(house))
+    for seen in heated(record, days=8):
+        house.recorder.append(seen)
+    result = CliRunner().invoke(app, ["savings", "-c", str(file)])
+    said = " ".join(result.stdout.split())
+    assert "Compared with days on the pump's own control: not yet; 8 steered days and 0" in said
+    assert "Reckoned by the house model, not measured: over 8 steered days" in said
+    assert result.exit_code == 0
+
+
+def test_the_verb_says_why_neither_answer_is_there(
+    file: Path, make_house: Callable[..., Any]
+) -> None:
+    house = make_house()
+    asyncio.run(_one_cycle(house))
+    result = CliRunner().invoke(app, ["savings", "-c", str(file)])
+    assert result.exit_code == 5
+    said = " ".join(result.stderr.split())
+    assert "0 steered days and 0 on the pump's own control" in said
+    assert "no house model has been learned yet" in said
+
+
+async def _one_cycle(house: Any) -> StepRecord:
+    async with asyncio.TaskGroup() as tasks:
+        found: StepRecord = await house.loop().cycle(tasks)
+    return found
