@@ -41,6 +41,7 @@ READINGS = {
     Signal.FLOW_C: 35.0,
     Signal.FLOW_SETPOINT_C: 36.0,
     Signal.RETURN_C: 30.0,
+    Signal.BRINE_C: 1.0,
     Signal.DHW_C: 48.0,
     Signal.COMPRESSOR_HZ: 50.0,
     Signal.OPERATING_STATE: 1.0,

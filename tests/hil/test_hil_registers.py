@@ -13,6 +13,7 @@ READINGS = {
     Signal.OUTDOOR_C: -7.3,
     Signal.FLOW_C: 41.2,
     Signal.RETURN_C: 36.9,
+    Signal.BRINE_C: -1.8,
     Signal.FLOW_SETPOINT_C: 35.0,
     Signal.DHW_C: 48.8,
     Signal.ROOM_C: 20.9,
