@@ -23,8 +23,9 @@ from bench.run import run_in_memory
 from bench.spec import RunSpec
 from controller.app import grid_knob, heat_knob, hot_water_knob
 from controller.recorder import Records
-from controller.records import RecordError
+from controller.records import RecordError, packed, record_text
 from controller.replay import ReplayError, replan, replay
+from controller.tail import Tail, tail_of
 from drivers.errors import ConfigurationError
 from hil.house import load_house
 
@@ -50,13 +51,11 @@ def good_records(folder: Path) -> bytes:
     path = folder / "records.db"
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
         db.execute("PRAGMA journal_mode=DELETE")
-        db.execute(
-            "DELETE FROM step WHERE at NOT IN "
-            '(SELECT at FROM step WHERE record LIKE \'%"plan":"%\' ORDER BY at LIMIT ?)',
-            (STEPS,),
-        )
-        used = [json.loads(record) for (record,) in db.execute("SELECT record FROM step")]
-        names = {record[kind] for record in used for kind in ("plan", "config")}
+        rows = db.execute("SELECT at, record FROM step ORDER BY at").fetchall()
+        used = {at: json.loads(record_text(record)) for at, record in rows}
+        planned = [at for at, record in used.items() if record["plan"] is not None][:STEPS]
+        db.execute(f"DELETE FROM step WHERE at NOT IN ({','.join('?' * STEPS)})", planned)
+        names = {used[at][kind] for at in planned for kind in ("plan", "config")}
         marks = ",".join("?" * len(names))
         db.execute(
             f"DELETE FROM content WHERE kind IN ('forecast', 'plan') AND hash NOT IN ({marks})",
@@ -77,7 +76,7 @@ def fuzz_records(count: int, seed: int, good: bytes, folder: Path) -> Tally:
     path = folder / "spoilt.db"
     while tally.payloads < count:
         way = chance.choice(tuple(WAYS))
-        for companion in folder.glob("spoilt.db*"):
+        for companion in folder.iterdir():
             companion.unlink()
         path.write_bytes(good)
         WAYS[way](path, chance)
@@ -119,28 +118,43 @@ def _other_values(path: Path, chance: random.Random) -> None:
     def edit(db: sqlite3.Connection) -> None:
         rows = db.execute("SELECT at, record FROM step ORDER BY at").fetchall()
         for at, record in chance.sample(rows, chance.choice((1, 1, 2))):
-            document = json.loads(record)
+            document = json.loads(record_text(record))
             for _ in range(chance.choice((1, 1, 2, 4))):
                 document = changed(document, chance, (*ODD, *TIMES))
             text = dumped(document).decode(errors="replace")
-            db.execute("UPDATE step SET record = ? WHERE at = ?", (text, at))
+            kept = packed(text) if chance.random() < 0.8 else text
+            db.execute("UPDATE step SET record = ? WHERE at = ?", (kept, at))
 
     _edited(path, edit)
 
 
 def _other_text(path: Path, chance: random.Random) -> None:
-    """Bytes of records."""
+    """Bytes of records, packed and unpacked."""
     spoiler = ByteSpoiler(chance)
 
     def edit(db: sqlite3.Connection) -> None:
-        ((at, record),) = db.execute(
-            "SELECT at, record FROM step ORDER BY random() LIMIT 1"
-        ).fetchall()
-        bad = spoiler.ways[chance.choice(tuple(spoiler.ways))](record.encode())
-        text = bad.decode(errors="replace") if chance.random() < 0.5 else bad
-        db.execute("UPDATE step SET record = ? WHERE at = ?", (text, at))
+        rows = db.execute("SELECT at, record FROM step ORDER BY at").fetchall()
+        at, record = chance.choice(rows)
+        spoil = spoiler.ways[chance.choice(tuple(spoiler.ways))]
+        text = spoil(record_text(record).encode())
+        kept = chance.choice((text, zlib.compress(text), text.decode(errors="replace"), _bomb()))
+        db.execute("UPDATE step SET record = ? WHERE at = ?", (kept, at))
 
     _edited(path, edit)
+
+
+def _tail(path: Path, chance: random.Random) -> None:
+    """What waits beside the database; a part of it damaged."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        rows = db.execute("SELECT at, record FROM step ORDER BY at").fetchall()
+    tail = Tail(tail_of(path))
+    for at, record in rows:
+        tail.add(("step", (chance.choice((at, at, f"{at}x", "", "9999")), record)))
+    tail.close()
+    if chance.random() < 0.8:
+        spoiler = ByteSpoiler(chance)
+        way = chance.choice(tuple(spoiler.ways))
+        tail_of(path).write_bytes(spoiler.ways[way](tail_of(path).read_bytes()))
 
 
 def _other_content(path: Path, chance: random.Random) -> None:
@@ -224,5 +238,6 @@ WAYS: dict[str, Callable[[Path, random.Random], None]] = {
     "other settings, plan, request": _other_content,
     "other tables": _statement,
     "bytes of the file": _bytes,
+    "tail": _tail,
     "another file": _other_file,
 }

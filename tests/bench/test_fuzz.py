@@ -28,10 +28,10 @@ EDGES = st.sampled_from([0, 1, 0x7FFF, 0x8000, 0x8001, 0xFFFE, 0xFFFF])
 @pytest.mark.enable_socket
 @pytest.mark.timeout(180)
 def test_a_slice_of_the_fuzz_finds_nothing() -> None:
-    tallies = fuzz(5000, seed=7)
+    tallies = fuzz(3000, seed=7)
     assert [example for tally in tallies for example in tally.examples] == []
     assert len(tallies) == len(KINDS)
-    assert sum(tally.payloads for tally in tallies) >= 5000
+    assert sum(tally.payloads for tally in tallies) >= 3000
     for tally in tallies:
         assert tally.readings > 0
         assert tally.refusals > 0
