@@ -3,8 +3,8 @@
 Usage: python -m bench.footprint [--minutes N] [--write]
 
 `heatherd run` and the simulated house are processes of their own, as in a house. Everything is read
-from /proc (Linux): memory as PSS, so that pages shared by service and planner count once; CPU time;
-bytes that the kernel was to write to disk.
+from /proc (Linux): memory as PSS, so that pages shared by service and planner count once; CPU time.
+Bytes that the kernel was to write to disk are those of simulated hours (bench/written.py).
 """
 
 import argparse
@@ -23,14 +23,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from bench.tables import markdown_table
+from bench.written import written_mb_per_day
 from controller.recorder import Records
 from controller.records import RecordError
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "benchmarks" / "footprint.md"
-MINUTES = 10.0
+MINUTES, WRITTEN_HOURS = 10.0, 3.0
 CYCLE_S, PLAN_EVERY_S, USUAL_PLAN_EVERY_S = 60.0, 180.0, 900.0
-LOOK_S = 1.0
-DAY_S = 86400.0
+LOOK_S, QUICK_LOOK_S = 1.0, 0.1
 MACHINE = platform.machine()
 PATIENCE_S = 120.0
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # as the installed unit has it
@@ -71,7 +71,6 @@ class Used:
 
     pss_mb: float
     cpu_s: float
-    written_b: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +79,7 @@ class Footprint:
 
     minutes: float
     start_s: float  # from the command to the first finished cycle
+    start_cpu_s: float
     first_plan_s: float  # from the command to the first plan
     service_mb: float  # highest PSS
     planner_mb: float
@@ -100,13 +100,11 @@ def used(pid: int) -> Used | None:
     try:
         rollup = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii")
         fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rsplit(")", 1)[1].split()
-        io = Path(f"/proc/{pid}/io").read_text(encoding="ascii")
     except (FileNotFoundError, ProcessLookupError):
         return None
     pss_kb = next(float(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:"))
     ticks = int(fields[11]) + int(fields[12])  # utime, stime: fields 14 and 15 of proc(5)
-    written = next(int(line.split()[1]) for line in io.splitlines() if line.startswith("write_b"))
-    return Used(pss_kb / 1024.0, ticks / os.sysconf("SC_CLK_TCK"), written)
+    return Used(pss_kb / 1024.0, ticks / os.sysconf("SC_CLK_TCK"))
 
 
 def children(pid: int) -> list[int]:
@@ -169,8 +167,8 @@ class Watch:
     def __init__(self, pid: int, folder: Path) -> None:
         self._pid = pid
         self._folder = folder
-        self.service: Used = Used(0.0, 0.0, 0)
-        self.planner: Used = Used(0.0, 0.0, 0)
+        self.service: Used = Used(0.0, 0.0)
+        self.planner: Used = Used(0.0, 0.0)
         self.service_mb = self.planner_mb = self.together_mb = 0.0
 
     def look(self) -> None:
@@ -187,28 +185,39 @@ class Watch:
         self.planner_mb = max(self.planner_mb, planner_mb)
         self.together_mb = max(self.together_mb, service.pss_mb + planner_mb)
 
-    def until(self, table: str, count: int, patience_s: float) -> None:
-        """Look every second until so many are recorded. Raises `TimeoutError`."""
+    def until(self, table: str, count: int, patience_s: float, *, look_s: float = LOOK_S) -> None:
+        """Look now and then until so many are recorded. Raises `TimeoutError`."""
         gives_up_s = time.perf_counter() + patience_s
         while counted(self._folder, table) < count:
             if time.perf_counter() > gives_up_s:
                 raise TimeoutError(f"no {table} number {count} within {patience_s:g} s")
-            time.sleep(LOOK_S)
+            time.sleep(look_s)
             self.look()
 
 
-def measure(minutes: float) -> Footprint:
-    """Run the service for so many minutes after its first plan."""
+def as_installed(folder: Path) -> dict[str, str]:
+    """The environment of the service: one thread, and code that has been compiled before."""
+    inherited = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    environment = {**inherited, **ONE_THREAD, "PYTHONPYCACHEPREFIX": str(folder / "compiled")}
+    command = [sys.executable, "-c", "import controller.cli, mpc.solver, mpc.stability"]
+    subprocess.run(command, env=environment, check=True)
+    return environment
+
+
+def measure(minutes: float, written_hours: float) -> Footprint:
+    """Run the service for so many minutes after its first plan, and simulated hours of writing."""
+    written = written_mb_per_day(written_hours)
     with tempfile.TemporaryDirectory(prefix="heatherd-") as name, emulator() as places:
         folder = Path(name)
         config = write_files(folder, places, datetime.now(UTC))  # noqa: TID251  wall-clock time
+        environment = as_installed(folder)
         began_s = time.perf_counter()
         command = [sys.executable, "-m", "controller.cli", "run", "-c", str(config)]
-        with subprocess.Popen(command, env={**os.environ, **ONE_THREAD}) as process:
+        with subprocess.Popen(command, env=environment) as process:
             try:
                 watch = Watch(process.pid, folder)
-                watch.until("step", 1, PATIENCE_S)
-                start_s = time.perf_counter() - began_s
+                watch.until("step", 1, PATIENCE_S, look_s=QUICK_LOOK_S)
+                start_s, start_cpu_s = time.perf_counter() - began_s, watch.service.cpu_s
                 watch.until("plan", 1, PATIENCE_S)
                 first_plan_s = time.perf_counter() - began_s
                 service, planner = watch.service, watch.planner
@@ -216,20 +225,19 @@ def measure(minutes: float) -> Footprint:
                 lasts = round(minutes * 60.0 / CYCLE_S)
                 watch.until("step", cycles + lasts, 2.0 * minutes * 60.0 + PATIENCE_S)
                 more_plans = counted(folder, "plan") - plans
-                watched_s = lasts * CYCLE_S
                 return Footprint(
                     minutes=minutes,
                     start_s=start_s,
+                    start_cpu_s=start_cpu_s,
                     first_plan_s=first_plan_s,
                     service_mb=watch.service_mb,
                     planner_mb=watch.planner_mb,
                     together_mb=watch.together_mb,
                     cycle_cpu_s=(watch.service.cpu_s - service.cpu_s) / lasts,
                     plan_cpu_s=(watch.planner.cpu_s - planner.cpu_s) / max(more_plans, 1),
-                    written_mb_per_day=(watch.service.written_b - service.written_b)
-                    / 1e6 * DAY_S / watched_s,
+                    written_mb_per_day=written,
                     plans=more_plans,
-                )  # fmt: skip
+                )
             finally:
                 process.terminate()
 
@@ -241,6 +249,7 @@ def page(seen: Footprint) -> str:
         "of it the service": f"{seen.service_mb:.0f} MB",
         "of it the planner's process": f"{seen.planner_mb:.0f} MB",
         "start, to the first finished cycle": f"{seen.start_s:.1f} s",
+        "of it CPU time of the service": f"{seen.start_cpu_s:.1f} s",
         "start, to the first plan in force": f"{seen.first_plan_s:.0f} s",
         "CPU time of a cycle": f"{1000.0 * seen.cycle_cpu_s:.0f} ms",
         "CPU time of a plan": f"{seen.plan_cpu_s:.1f} s",
@@ -249,16 +258,18 @@ def page(seen: Footprint) -> str:
     }
     table = markdown_table([{"what": what, "seen": figure} for what, figure in seen_of.items()])
     minutes = f"{seen.minutes:g} minutes with {seen.plans} more plans"
-    paces = f"one every {PLAN_EVERY_S / 60:g} minutes; by default it is one every"
+    paces = f"one every {PLAN_EVERY_S / 60:g} minutes instead of every {USUAL_PLAN_EVERY_S / 60:g}"
     return f"""# What the service takes of a computer
 
 Measured at wall-clock time: `heatherd run` beside the emulator, each a process of its own, in
 control of a simulated pump over Modbus TCP and MQTT, cycles of {CYCLE_S:g} s, on {MACHINE}.
 From the first plan on it was watched for {minutes},
-{paces} {USUAL_PLAN_EVERY_S / 60:g},
-so that an ordinary day writes less than shown. A first plan comes into force with the cycle after
-it. Other programs shared the computer: times are upper bounds; a Raspberry Pi is slower. Reproduce
-with `python -m bench.footprint --write`.
+{paces}. A first plan comes into force with the cycle after it. Other programs shared the computer:
+times are upper bounds, CPU times too; a Raspberry Pi is slower. Python had compiled the code
+before, as the installation does. What is written was counted in {WRITTEN_HOURS:g} simulated hours
+at the default pace, a cycle a minute and a plan every {USUAL_PLAN_EVERY_S / 60:g} minutes, each
+file brought to the disk after each cycle: a system that gathers writes longer writes less.
+Reproduce with `python -m bench.footprint --write`.
 
 {table}"""
 
@@ -269,7 +280,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=MINUTES)
     parser.add_argument("--write", action="store_true", help=f"write {PAGE.name}")
     arguments = parser.parse_args()
-    text = page(measure(arguments.minutes))
+    text = page(measure(arguments.minutes, WRITTEN_HOURS))
     sys.stdout.write(text)
     if arguments.write:
         PAGE.parent.mkdir(parents=True, exist_ok=True)
