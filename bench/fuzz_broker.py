@@ -102,7 +102,7 @@ class Time:
 
 def _source(broker: Broker, time: Time, grid: dict[str, object]) -> GridSource:
     def no_meter(_: object) -> Device:
-        raise NotImplementedError
+        raise AssertionError("this house has no meter")
 
     found = grid_source(
         parse_config(HOUSE | {"grid": grid}),

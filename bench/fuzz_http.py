@@ -197,8 +197,7 @@ def _agrees(found: Answered | None, alone: Answered | None) -> bool:
     if isinstance(found, PriceSeries) and isinstance(alone, PriceSeries):
         return all(_price_at(found, at) == price for at, price in _known(alone))
     if isinstance(found, WeatherSeries) and isinstance(alone, WeatherSeries):
-        length = len(alone.outdoor_c)
-        return found.outdoor_c[-length:] == alone.outdoor_c
+        return found.outdoor_c[-len(alone.outdoor_c) :] == alone.outdoor_c
     return (found is None) == (alone is None)
 
 
