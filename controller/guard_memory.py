@@ -78,8 +78,11 @@ def _blocked_s(memory: Memory, step_s: float) -> float:
 
 
 def _sg_ready(memory: Memory, at: datetime) -> tuple[float | None, datetime | None]:
-    """The SG Ready state in force and when it was first asked; never in the future."""
+    """The SG Ready state in force and when it was first asked; never in the future.
+
+    None: nothing is asked, after a hand-back or a restart; that is seen, and counts, from now on.
+    """
     state = None if memory.settings is None else memory.settings.get(Capability.SG_READY)
     if state != memory.sg_state:
-        return state, memory.seen_at
+        return state, at if state is None else memory.seen_at
     return state, None if memory.sg_since is None else min(memory.sg_since, at)

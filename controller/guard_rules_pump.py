@@ -98,9 +98,11 @@ def block_has_an_end(draft: Draft, situation: Situation) -> Draft:
 
 
 def sg_ready_holds(draft: Draft, situation: Situation) -> Draft:
-    """A state is kept for as long as SG Ready asks; pumps may ignore shorter ones."""
+    """A state is kept for as long as SG Ready asks; pumps may ignore shorter ones. What was handed
+    back is in its normal one."""
     state, memory = draft.settings.get(Capability.SG_READY), situation.memory
-    if state is None or memory.sg_state in (None, state) or memory.sg_since is None:
+    in_force = NORMAL_STATE if memory.sg_state is None else memory.sg_state
+    if state in (None, in_force) or memory.sg_since is None:
         return draft
     held_s = (situation.snapshot.at - memory.sg_since).total_seconds()
     if held_s >= situation.limits.sg_hold_s:
@@ -108,7 +110,7 @@ def sg_ready_holds(draft: Draft, situation: Situation) -> Draft:
     return draft.because(
         f"SG Ready has held its state {held_s / 60:.0f} of "
         f"{situation.limits.sg_hold_s / 60:.0f} min",
-        settings={**draft.settings, Capability.SG_READY: memory.sg_state},
+        settings={**draft.settings, Capability.SG_READY: in_force},
         forced={},
     )
 

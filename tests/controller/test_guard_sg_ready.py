@@ -6,7 +6,16 @@ from datetime import timedelta
 import pytest
 from guarded import AT, FLOW_KNOB, HEALTHY, LIMITS, snapshot
 
-from controller.guard import Allowed, Altered, Memory, Refused, Wanted, judge, remember
+from controller.guard import (
+    Allowed,
+    Altered,
+    Memory,
+    Refused,
+    Wanted,
+    carried,
+    judge,
+    remember,
+)
 from controller.guard_types import Limits, Settings
 from drivers.api import Capability, Signal
 
@@ -51,7 +60,24 @@ def test_sg_ready_counts_from_the_cycle_that_asked() -> None:
     assert later.sg_since == AT
     assert remember(memory, snapshot(at=AT - MINUTE)).sg_since == AT - MINUTE
     freed = remember(replace(later, settings=None), snapshot(at=AT + 3 * MINUTE))
-    assert freed.sg_state is None
+    assert (freed.sg_state, freed.sg_since) == (None, AT + 3 * MINUTE)
+
+
+@pytest.mark.parametrize(("since", "given"), [(0, 2.0), (9, 2.0), (10, 3.0), (None, 3.0)])
+def test_what_was_handed_back_stays_normal_as_long_as_any_state(
+    since: int | None, given: float
+) -> None:
+    memory = Memory(sg_since=None if since is None else AT - since * MINUTE)
+    assert settings_after(sg(3.0), memory) == {SG: given}
+    assert judge(sg(2.0), snapshot(), memory, SG_LIMITS) == Allowed({SG: 2.0})
+    assert settings_after(sg(1.0), memory, room_c=7.0) == {SG: 4.0}
+
+
+def test_a_restart_begins_a_normal_state() -> None:
+    memory = remember(Memory(settings={SG: 3.0}, seen_at=AT), snapshot(at=AT + MINUTE))
+    anew = remember(carried(memory), snapshot(at=AT + 3 * MINUTE))
+    assert settings_after(sg(1.0), replace(anew, sg_since=AT)) == {SG: 2.0}
+    assert (anew.sg_state, anew.sg_since) == (None, AT + 3 * MINUTE)
 
 
 def test_the_electric_heater_is_for_frost_unless_the_owner_allows_it() -> None:
@@ -92,9 +118,7 @@ def test_a_held_state_in_a_warm_room_is_not_safety() -> None:
     assert (verdict.settings, verdict.forced) == ({SG: 2.0}, {})
 
 
-@pytest.mark.parametrize(
-    "memory", [Memory(sg_state=2.0, sg_since=None), Memory(sg_state=None, sg_since=AT), Memory()]
-)
+@pytest.mark.parametrize("memory", [Memory(sg_state=2.0, sg_since=None), Memory()])
 def test_a_state_that_was_not_seen_to_begin_is_not_held(memory: Memory) -> None:
     assert judge(sg(3.0), snapshot(), memory, SG_LIMITS) == Allowed({SG: 3.0})
 
