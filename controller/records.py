@@ -96,7 +96,9 @@ def unpacked(body: bytes) -> str:
     except (zlib.error, UnicodeDecodeError, TypeError) as error:
         raise RecordError(f"a kept text cannot be read: {str(error)[:80]}") from error
     if not unpacker.eof:
-        raise RecordError(f"a kept text is cut, or larger than {LARGEST_TEXT_BYTES} bytes")
+        raise RecordError(
+            f"a kept text cannot be read: cut, or larger than {LARGEST_TEXT_BYTES} bytes"
+        )
     return text
 
 

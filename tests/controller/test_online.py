@@ -1,5 +1,6 @@
 """`check --online`: every configured service is asked once, and what came is said."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -16,6 +17,11 @@ from drivers.transports.in_memory_http import MemoryWebLink, Reply
 from tests.drivers.priced import recorded
 
 Document = dict[str, Any]
+DAY_BEFORE = datetime(2025, 10, 1, 12, tzinfo=UTC)  # of the recorded prices
+
+
+async def _nothing_happens(at: datetime) -> None:
+    del at
 
 
 def serve(request: HttpRequest) -> Reply:
@@ -25,7 +31,7 @@ def serve(request: HttpRequest) -> Reply:
 
 
 async def test_each_source_is_asked_once_and_its_answer_or_failure_said(
-    document: Document, clock: SteppedClock, monkeypatch: pytest.MonkeyPatch
+    document: Document, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(BACKUP_TOKEN_VARIABLE, "s3cret")
     document["tariff"] = {"currency": "SEK"}
@@ -34,7 +40,7 @@ async def test_each_source_is_asked_once_and_its_answer_or_failure_said(
         "zone": "SE3",
         "backup": {"kind": "entsoe", "zone": "SE3", "exchange_rate": 11.0},
     }
-    link = MemoryWebLink(serve)
+    link, clock = MemoryWebLink(serve), SteppedClock(DAY_BEFORE, _nothing_happens)
     answers = await ask_online(parse_config(document), clock, patience_s=0.0, web=link)
     assert [(answer.of, answer.good) for answer in answers] == [("prices", True), ("prices", False)]
     assert answers[0].text == (
