@@ -9,6 +9,7 @@ from controller.config_pump import CopRuleName, PumpFigures
 from controller.house_prior import day_one
 from controller.model_tariff import tariff_of
 from controller.published_pumps import published
+from drivers.errors import ConfigurationError
 from mpc.building import (
     Building,
     Emitter,
@@ -61,16 +62,21 @@ def house_model(config: HouseConfig, learned: Building | None = None) -> HouseMo
 
     A learned building takes the place of all that. The emitters stay as they were on day one: what
     they really give is learned while running, and must not jump with a new building.
+
+    Raises `ConfigurationError` for a design flow that cannot heat this house.
     """
     house, heater = config.house, config.heat_pump.heater
     kind = EmitterKind(house.emitter)
     building = day_one(config).building
-    emitter = emitter_for(
-        building=building,
-        kind=kind,
-        design_flow_c=house.design_flow_c,
-        design_outdoor_c=house.design_outdoor_c,
-    )
+    try:
+        emitter = emitter_for(
+            building=building,
+            kind=kind,
+            design_flow_c=house.design_flow_c,
+            design_outdoor_c=house.design_outdoor_c,
+        )
+    except ValueError as error:
+        raise ConfigurationError(f"house: {error}") from error
     if learned is not None:
         building = learned
         emitter = replace(emitter, design_floor_c=_design_floor_c(emitter, learned, config))

@@ -16,7 +16,9 @@ from controller.config import (
     parse_config,
 )
 from controller.config_values import LONGEST_S, parse_duration
+from controller.model import house_model
 from drivers.api import Capability
+from drivers.errors import ConfigurationError
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "deploy" / "examples").glob("*.toml"))
 Document = dict[str, Any]
@@ -257,3 +259,9 @@ def _fields(model: Any, prefix: str) -> Iterator[tuple[str, Any]]:
 def test_nothing_that_makes_the_pump_act_is_a_default() -> None:
     fields = dict(_fields(HouseConfig.model_fields["control"].default_factory, "control"))
     assert fields["control.mode"].default == "observe"
+
+
+def test_water_too_cool_for_the_house_is_refused_in_words(document: Document) -> None:
+    document["house"] |= {"emitter": "floor", "design_flow_c": 22.0}
+    with pytest.raises(ConfigurationError, match=r"house: design flow .* cannot heat this house"):
+        house_model(parse_config(document))
