@@ -262,6 +262,6 @@ def test_nothing_that_makes_the_pump_act_is_a_default() -> None:
 
 
 def test_water_too_cool_for_the_house_is_refused_in_words(document: Document) -> None:
-    document["house"] |= {"emitter": "floor", "design_flow_c": 22.0}
+    document["house"] |= {"emitter": "floor", "design_flow_c": 25.0}
     with pytest.raises(ConfigurationError, match=r"house: design flow .* cannot heat this house"):
         house_model(parse_config(document))
