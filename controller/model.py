@@ -75,6 +75,10 @@ def house_model(config: HouseConfig, learned: Building | None = None) -> HouseMo
             design_flow_c=house.design_flow_c,
             design_outdoor_c=house.design_outdoor_c,
         )
+    except np.linalg.LinAlgError as error:
+        raise ConfigurationError(
+            "house.model: a part of the house exchanges no heat with the others"
+        ) from error
     except ValueError as error:
         raise ConfigurationError(f"house: {error}") from error
     if learned is not None:

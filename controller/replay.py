@@ -26,8 +26,15 @@ TOLERANCE = 1e-9
 """Across architectures and library builds; on the recording machine the difference is zero."""
 
 
+LONGEST_MESSAGE = 600
+"""Characters: what is quoted of damaged records may be of any length."""
+
+
 class ReplayError(ValueError):
-    """The records cannot be replayed; the message says why."""
+    """The records cannot be replayed; the message says why, in few words."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why if len(why) <= LONGEST_MESSAGE else f"{why[:LONGEST_MESSAGE]}…")
 
 
 @dataclass(frozen=True, slots=True)

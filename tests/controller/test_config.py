@@ -265,3 +265,9 @@ def test_water_too_cool_for_the_house_is_refused_in_words(document: Document) ->
     document["house"] |= {"emitter": "floor", "design_flow_c": 25.0}
     with pytest.raises(ConfigurationError, match=r"house: design flow .* cannot heat this house"):
         house_model(parse_config(document))
+
+
+def test_a_part_that_exchanges_no_heat_is_refused_in_words(document: Document) -> None:
+    document["house"] |= {"emitter": "radiator", "model": {"floor_kwh_per_k": 35}}
+    with pytest.raises(ConfigurationError, match=r"house\.model: a part of the house"):
+        house_model(parse_config(document))

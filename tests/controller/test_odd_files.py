@@ -13,7 +13,7 @@ from controller.config import LONGEST_SHOWN, MOST_STEPS, ConfigError
 from controller.owner import LONGEST_ANSWER, ask
 from controller.recorder import Recorder, Records
 from controller.records import RecordError, from_json
-from controller.replay import ReplayError, recorded_config
+from controller.replay import LONGEST_MESSAGE, ReplayError, recorded_config
 from controller.terminal import LARGEST_CONFIG_BYTES, parsed
 
 HOUSE = """
@@ -167,3 +167,8 @@ async def test_something_else_behind_the_socket_is_told_from_the_service(
     async with await asyncio.start_unix_server(speak, path=path):
         with pytest.raises(ConnectionError, match=reason):
             await ask(path, {"verb": "status"})
+
+
+def test_what_is_quoted_of_damaged_records_stays_readable() -> None:
+    assert str(ReplayError("plan a cannot be read")) == "plan a cannot be read"
+    assert len(str(ReplayError("a" * 5000))) == LONGEST_MESSAGE + 1
