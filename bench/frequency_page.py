@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bench.frequency_house import CAPACITY_W, Cost, cost_rows
 from bench.frequency_pump import HOUSE, OUTDOOR_C, Ready
 from bench.frequency_tests import Outcome
 from bench.tables import Row, markdown_table
@@ -21,7 +22,9 @@ class SineRow:
     fit: SineFit
 
 
-def page(ready: Ready, outcomes: Sequence[Outcome], sines: Sequence[SineRow]) -> str:
+def page(
+    ready: Ready, outcomes: Sequence[Outcome], sines: Sequence[SineRow], costs: Sequence[Cost]
+) -> str:
     """The page for the documentation."""
     ramps = list(dict.fromkeys(outcome.actuator.ramp_frac_per_s for outcome in outcomes))
     middle = ramps[min(2, len(ramps) - 1)]
@@ -43,7 +46,7 @@ it is mild and nothing frosts; no hot water is asked for; the compressor runs al
 not: a log of one second shows a start up to a second late (the operators ask for ten rows a second
 in tests of FCR-D). The sine tests are not judged, because the verdict needs the operators' model of
 the grid; gain and delay are printed, and FCR-N without that verdict is no product yet. Two hours of
-full activation, which a load must sustain, are a matter of the house and not of these tests. No
+full activation, which a load must sustain, are a matter of the house: they stand at the end. No
 test of a real machine stands behind this page.
 
 ## Which products pass
@@ -59,7 +62,18 @@ At a ramp of 5 % a second. Gain is the amplitude of the answer over what the dro
 {min(sine.fit.gain_frac for sine in sines):.2f} to {max(sine.fit.gain_frac for sine in sines):.2f},
 because the pump loads slowly. Delay is that of the whole chain, less whole periods.
 
-{markdown_table(_sines(sines))}"""
+{markdown_table(_sines(sines))}
+## Two hours of full activation in a house
+
+What an activation costs and what comes back: {CAPACITY_W:.0f} W less than the half hour before, for
+two hours of a night of one temperature, without heatherd: the pump's own control with its tuned
+curve decides afterwards, so that the whole rebound is seen. Everything is against a twin that lives
+the same night undisturbed, family and hot water included, and is watched for twelve hours more.
+Where more than the promise is held, or the twin starts less often, the compressor could not go so
+low and stopped, or it cycled already: heatherd does not arm such a pump
+([Frequency](../how-to/frequency.md)).
+
+{markdown_table(cost_rows(costs))}"""
 
 
 def _products(outcomes: Sequence[Outcome]) -> list[Row]:

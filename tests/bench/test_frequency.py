@@ -3,6 +3,7 @@
 import pytest
 
 from bench.frequency import write_log
+from bench.frequency_house import CAPACITY_W, Cost, activation_cost
 from bench.frequency_page import SineRow, page
 from bench.frequency_pump import Actuator, prepare
 from bench.frequency_tests import SEQUENCE_TESTS, run_test
@@ -57,7 +58,20 @@ def test_page_shows_failures_as_plainly_as_passes(ready):
         for name in ("FCR-N, steps", "FCR-D up, fast ramp")
         for actuator in (PROMPT, SLOW)
     ]
-    text = page(ready, outcomes, [SineRow(1, 60.0, SineFit(gain_frac=0.5, delay_s=12.0))])
+    cost = Cost(
+        house="timber1972", outdoor_c=2.0, baseline_w=900.0, held_frac=1.0, stops=0, colder_k=0.5,
+        back_h=None, spared_kwh=1.0, returned_kwh=1.2, highest_more_w=400.0,
+    )  # fmt: skip
+    text = page(ready, outcomes, [SineRow(1, 60.0, SineFit(gain_frac=0.5, delay_s=12.0))], [cost])
+    assert "| timber1972 | 2.00 | 900 | 100 | 0 | 0.50 | – | 1.00 | 1.20 | 400 |" in text
     assert "| FCR-D up, dynamic | 2 | 0 | – | none |" in text
     assert "3 of 4 fail" in text
     assert "| 60.00 | 0.50 | 12.00 |" in text
+
+
+def test_an_activation_in_a_slow_house_is_hardly_felt_and_its_energy_is_spared():
+    cost = activation_cost("slab2004", -7.0)
+    assert cost.stops == 0
+    assert cost.held_frac == pytest.approx(1.0, abs=0.05)
+    assert cost.spared_kwh == pytest.approx(2.0 * CAPACITY_W / 1000.0, abs=0.1)
+    assert 0.0 < cost.colder_k < 0.2
