@@ -72,10 +72,10 @@ def test_a_declared_error_is_a_refusal_and_another_a_violation() -> None:
 
 
 def test_a_process_that_grows_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fuzz_kinds, "MOST_MB", 1.0)
-    assert list(run_slice(Slice("registers", 10, 1)).violations) == [
-        "registers: memory without bound"
-    ]
+    sizes_mb = iter((150.0, 301.0, 290.0, 390.0, 290.0, 391.0))
+    monkeypatch.setattr(fuzz_kinds, "_peak_mb", lambda: next(sizes_mb))
+    told = [list(run_slice(Slice("registers", 10, 1)).violations) for _ in range(3)]
+    assert told == [["registers: memory without bound"], [], ["registers: memory without bound"]]
 
 
 # ---- planted faults ---
