@@ -1,9 +1,11 @@
 """A guarded house: its limits, a healthy moment, and wishes of both kinds."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 
-from controller.guard import Limits, Wanted
+from controller.guard import Limits, Memory, Refused, Wanted, judge
+from controller.guard_types import Settings
 from controller.snapshot import Reading, Snapshot
 from drivers.api import Capability, Knob, Signal, WriteClass
 
@@ -14,6 +16,7 @@ FLOW, OFFSET, ROOM, POWER = (
     Capability.ROOM_SETPOINT,
     Capability.POWER_LIMIT,
 )
+SG = Capability.SG_READY
 FLOW_KNOB = Knob(
     capability=FLOW,
     point="flow",
@@ -44,6 +47,15 @@ LIMITS = Limits(
     frost_c=8.0,
     room_max_c=26.0,
 )
+SG_LIMITS = replace(
+    LIMITS,
+    knob=replace(FLOW_KNOB, capability=SG, minimum=1.0, maximum=4.0, resolution=1.0),
+    rest_value=1.0,
+    run_value=2.0,
+    frost_value=4.0,
+    sg_hold_s=600.0,
+    heater_only_for_frost=True,
+)
 HEALTHY = {Signal.FLOW_C: 35.0, Signal.ROOM_C: 21.0, Signal.COMPRESSOR_HZ: 40.0, Signal.ALARM: 0.0}
 
 
@@ -57,3 +69,16 @@ def heat(value: float, capability: Capability = FLOW) -> Wanted:
 
 def rest(value: float = 15.0, capability: Capability = FLOW) -> Wanted:
     return Wanted({capability: value}, False, 0.0, "mpc", "rest")
+
+
+def settings_after(
+    wanted: Wanted, memory: Memory, limits: Limits = LIMITS, **changes: float
+) -> Settings:
+    values = {**HEALTHY, **{Signal(name): value for name, value in changes.items()}}
+    verdict = judge(wanted, snapshot(values), memory, limits)
+    assert not isinstance(verdict, Refused)
+    return verdict.settings
+
+
+def sg(state: float) -> Wanted:
+    return Wanted({SG: state}, None, None, "mpc", "shift")

@@ -4,7 +4,7 @@ output illegal."""
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from guarded import AT, FLOW, FLOW_KNOB, LIMITS, snapshot
+from guarded import AT, FLOW, FLOW_KNOB, LIMITS, SG, SG_LIMITS, snapshot
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -25,20 +25,12 @@ from controller.guard import (
 from controller.guard_rules_grid import within_grid_limit
 from controller.guard_types import Limits, Situation
 from controller.snapshot import Snapshot
-from drivers.api import Capability, OperatingState, Signal
+from drivers.api import OperatingState, Signal
 from drivers.grid.limit import GridLimit, GridState
 
-SG, NAN = Capability.SG_READY, float("nan")
+NAN = float("nan")
 BOUNDS = replace(LIMITS, starts_per_hour=2, rise_k_per_min=10.0, return_max_c=45.0)
-SG_BOUNDS = replace(
-    BOUNDS,
-    knob=replace(FLOW_KNOB, capability=SG, minimum=1.0, maximum=4.0, resolution=1.0),
-    rest_value=1.0,
-    run_value=2.0,
-    frost_value=4.0,
-    sg_hold_s=600.0,
-    heater_only_for_frost=True,
-)
+SG_BOUNDS = replace(SG_LIMITS, starts_per_hour=2, rise_k_per_min=10.0, return_max_c=45.0)
 READINGS = {
     Signal.ROOM_C: st.floats(5.0, 28.0) | st.sampled_from([NAN, -127.0, 85.0, 8.0, 26.0]),
     Signal.FLOW_C: st.floats(15.0, 70.0) | st.sampled_from([NAN, 3276.7]),

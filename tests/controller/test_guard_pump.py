@@ -13,8 +13,12 @@ from guarded import (
     OFFSET,
     OFFSET_KNOB,
     POWER,
+    SG,
+    SG_LIMITS,
     heat,
     rest,
+    settings_after,
+    sg,
     snapshot,
 )
 
@@ -30,35 +34,12 @@ from controller.guard import (
     judge,
     remember,
 )
-from controller.guard_types import Limits, Settings
 from drivers.api import Capability, OperatingState, Signal
 
-SG, RETURN, TANK = Capability.SG_READY, Capability.RETURN_SETPOINT, Capability.DHW_SETPOINT
+RETURN, TANK = Capability.RETURN_SETPOINT, Capability.DHW_SETPOINT
 MINUTE = timedelta(minutes=1)
 RESTED = Memory(False, AT - timedelta(days=2), passed_s=60.0)
 HEATING = {**HEALTHY, Signal.OPERATING_STATE: float(OperatingState.HEATING)}
-SG_LIMITS = replace(
-    LIMITS,
-    knob=replace(FLOW_KNOB, capability=SG, minimum=1.0, maximum=4.0, resolution=1.0),
-    rest_value=1.0,
-    run_value=2.0,
-    frost_value=4.0,
-    sg_hold_s=600.0,
-    heater_only_for_frost=True,
-)
-
-
-def settings_after(
-    wanted: Wanted, memory: Memory, limits: Limits = LIMITS, **changes: float
-) -> Settings:
-    values = {**HEALTHY, **{Signal(name): value for name, value in changes.items()}}
-    verdict = judge(wanted, snapshot(values), memory, limits)
-    assert not isinstance(verdict, Refused)
-    return verdict.settings
-
-
-def sg(state: float) -> Wanted:
-    return Wanted({SG: state}, None, None, "mpc", "shift")
 
 
 @pytest.mark.parametrize("value", [-127.0, 85.0, 3276.7, float("nan")])

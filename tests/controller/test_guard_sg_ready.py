@@ -4,45 +4,20 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from guarded import AT, FLOW_KNOB, HEALTHY, LIMITS, snapshot
+from guarded import AT, HEALTHY, SG, SG_LIMITS, settings_after, sg, snapshot
 
 from controller.guard import (
     Allowed,
     Altered,
     Memory,
-    Refused,
-    Wanted,
     carried,
     judge,
     remember,
 )
-from controller.guard_types import Limits, Settings
 from drivers.api import Capability, Signal
 
-SG, TANK = Capability.SG_READY, Capability.DHW_SETPOINT
+TANK = Capability.DHW_SETPOINT
 MINUTE = timedelta(minutes=1)
-SG_LIMITS = replace(
-    LIMITS,
-    knob=replace(FLOW_KNOB, capability=SG, minimum=1.0, maximum=4.0, resolution=1.0),
-    rest_value=1.0,
-    run_value=2.0,
-    frost_value=4.0,
-    sg_hold_s=600.0,
-    heater_only_for_frost=True,
-)
-
-
-def settings_after(
-    wanted: Wanted, memory: Memory, limits: Limits = SG_LIMITS, **changes: float
-) -> Settings:
-    values = {**HEALTHY, **{Signal(name): value for name, value in changes.items()}}
-    verdict = judge(wanted, snapshot(values), memory, limits)
-    assert not isinstance(verdict, Refused)
-    return verdict.settings
-
-
-def sg(state: float) -> Wanted:
-    return Wanted({SG: state}, None, None, "mpc", "shift")
 
 
 @pytest.mark.parametrize(("held", "given"), [(0, 2.0), (9, 2.0), (10, 3.0)])
@@ -68,15 +43,15 @@ def test_what_was_handed_back_stays_normal_as_long_as_any_state(
     since: int | None, given: float
 ) -> None:
     memory = Memory(sg_since=None if since is None else AT - since * MINUTE)
-    assert settings_after(sg(3.0), memory) == {SG: given}
+    assert settings_after(sg(3.0), memory, SG_LIMITS) == {SG: given}
     assert judge(sg(2.0), snapshot(), memory, SG_LIMITS) == Allowed({SG: 2.0})
-    assert settings_after(sg(1.0), memory, room_c=7.0) == {SG: 4.0}
+    assert settings_after(sg(1.0), memory, SG_LIMITS, room_c=7.0) == {SG: 4.0}
 
 
 def test_a_restart_begins_a_normal_state() -> None:
     memory = remember(Memory(settings={SG: 3.0}, seen_at=AT), snapshot(at=AT + MINUTE))
     anew = remember(carried(memory), snapshot(at=AT + 3 * MINUTE))
-    assert settings_after(sg(1.0), replace(anew, sg_since=AT)) == {SG: 2.0}
+    assert settings_after(sg(1.0), replace(anew, sg_since=AT), SG_LIMITS) == {SG: 2.0}
     assert (anew.sg_state, anew.sg_since) == (None, AT + 3 * MINUTE)
 
 
