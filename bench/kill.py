@@ -33,7 +33,7 @@ from bench.kill_lives import (
     setting_of,
     steer,
 )
-from bench.kill_rules import Rules, breaches, taken_up_early
+from bench.kill_rules import Rules, breaches
 from bench.run import archive_of
 from bench.spec import RunSpec
 from bench.strain import strain
@@ -78,7 +78,6 @@ class Tally:
     hand_backs: int = 0
     silences: int = 0
     starts: int = 0  # of the compressor
-    taken_up_early: int = 0  # after a hand-back, within the time that SG Ready asks for
     coldest_c: float = 99.0
     warmest_c: float = -99.0
     broken: list[str] = field(default_factory=list)
@@ -127,7 +126,6 @@ class Run:
         records = [from_json(text) for text in self._rows.values()]
         commands = [(record.at, record.verdict) for record in records]
         self._tally.starts = strain(truths).starts
-        self._tally.taken_up_early = taken_up_early(self._plant.seen, commands, rules)
         for breach in breaches(commands, truths, self._plant.seen, rules):
             self._break(breach)
 
@@ -230,10 +228,9 @@ recorded, no earlier record has changed, the files are whole, the owner's settin
 a hand-back, and in silence the pump is in the state that its profile promises. Checked at the end
 of each run, by the plant's truth minute by minute: starts per hour, shortest run and shortest rest
 of the compressor; that no life asked for a start or a stop before the compressor had rested or run
-for as long as it must; that no state of SG Ready replaced another one too early. A pump behind
-relays that was handed back may be taken up again before SG Ready's ten minutes are over; that is
-counted apart. The plans are made inside the killed process; in the service they are made in a
-process beside it. Reproduce with
+for as long as it must; that no state of SG Ready replaced another one too early, the normal one
+after a hand-back included. The plans are made inside the killed process; in the service they are
+made in a process beside it. Reproduce with
 `python -m bench.kill --kills {kills} --write`; it goes on where it stopped.
 
 {markdown_table([row(profile, tallies) for profile in PROFILES])}
@@ -256,7 +253,6 @@ def row(profile: str, tallies: Sequence[Tally]) -> Row:
         "hand-backs": sums["hand_backs"],
         "silences": sums["silences"],
         "compressor starts": sums["starts"],
-        "taken up again early": sums["taken_up_early"],
         "coldest room": f"{min((t.coldest_c for t in mine), default=0.0):.1f}",
         "warmest room": f"{max((t.warmest_c for t in mine), default=0.0):.1f}",
         "broken": sum(len(tally.broken) for tally in mine),

@@ -40,7 +40,7 @@ def breaches(commands: Commands, truths: Sequence[Truth], held: Log, rules: Rule
     return [
         *(plant if borne.broken(rules.bearable) else []),
         *asked_too_early(commands, truths, rules),
-        *changed_too_early(held, commands, rules),
+        *changed_too_early(held, rules),
     ]
 
 
@@ -84,51 +84,16 @@ def states_of(truths: Sequence[Truth]) -> Mapping[datetime, tuple[bool, float]]:
     return found
 
 
-def changed_too_early(held: Log, commands: Commands, rules: Rules) -> Iterator[str]:
-    """States of SG Ready that we asked for and replaced before they had held long enough.
+def changed_too_early(held: Log, rules: Rules) -> Iterator[str]:
+    """States of SG Ready that were replaced before they had held long enough.
 
-    Back to normal it may go at any time: so ends a hand-back, and a relay's timer.
+    Back to normal it may go at any time: so ends a hand-back, and a relay's timer. Then normal has
+    to hold as well. Of the first state nobody knows the beginning.
     """
-    for state in short_states(held, commands, rules):
-        if state.asked and state.followed_by != NORMAL_STATE:
-            lasted_min = (state.ends_at - state.begins_at) / MINUTE
-            yield f"{state.ends_at.isoformat()}: SG Ready changed after {lasted_min:.0f} min"
-
-
-def taken_up_early(held: Log, commands: Commands, rules: Rules) -> int:
-    """How often a pump that had been handed back got a state again within SG Ready's time."""
-    return sum(not state.asked for state in short_states(held, commands, rules))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SgState:
-    """A state of SG Ready from a look at it to the look that shows the next."""
-
-    begins_at: datetime
-    ends_at: datetime
-    asked: bool  # by us; else the pump had been handed back
-    followed_by: float | None
-
-
-def short_states(held: Log, commands: Commands, rules: Rules) -> Iterator[SgState]:
-    """Those that did not last as long as SG Ready asks; of the first nobody knows the beginning."""
     if rules.knob.capability is not Capability.SG_READY:
         return
-    asked = {at: asked_state(verdict) for at, verdict in commands}
-    changes = [(at, before, now) for (_, before), (at, now) in pairwise(held) if before != now]
-    for (begins_at, _, state), (ends_at, _, following) in pairwise(changes):
-        if (ends_at - begins_at).total_seconds() + 60.0 >= rules.sg_hold_s:
-            continue
-        yield SgState(
-            begins_at=begins_at,
-            ends_at=ends_at,
-            asked=any(
-                began == state for at, began in asked.items() if begins_at - MINUTE <= at < ends_at
-            ),
-            followed_by=following,
-        )
-
-
-def asked_state(verdict: Verdict) -> float | None:
-    """The state of SG Ready that a command asks for."""
-    return None if isinstance(verdict, Refused) else verdict.settings.get(Capability.SG_READY)
+    changes = [(at, now) for (_, before), (at, now) in pairwise(held) if before != now]
+    for (begins_at, _), (ends_at, following) in pairwise(changes):
+        lasted = ends_at - begins_at
+        if following != NORMAL_STATE and (lasted + MINUTE).total_seconds() < rules.sg_hold_s:
+            yield f"{ends_at.isoformat()}: SG Ready changed after {lasted / MINUTE:.0f} min"

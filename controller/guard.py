@@ -4,7 +4,7 @@ A fold over small rules. Each rule may narrow what is wanted, and says why; none
 forecast. Refusing means that nothing is asked of the pump: it returns to its own control.
 """
 
-from controller.guard_memory import MEMORY, carried, remember
+from controller.guard_memory import MEMORY, carried, forgets, remember
 from controller.guard_rules_bounds import (
     flow_within_limits,
     power_within_limits,
@@ -62,6 +62,7 @@ __all__ = [
     "Verdict",
     "Wanted",
     "carried",
+    "forgets",
     "judge",
     "remember",
 ]

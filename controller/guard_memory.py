@@ -17,22 +17,28 @@ BLOCK_SPAN_S, DAY_S = 3600.0, 86400.0
 """SG Ready allows a block of two hours a day. One hour at a time that comes back over a day keeps
 any 24 hours within that; a new block waits until half of it is back."""
 
+GIVEN_BACK_S = 900.0
+"""A block that has come back by so much is worth a write: every six hours at most."""
+
 UNWATCHED_S = 1800.0
 """After a longer break between two looks nobody knows how long the compressor is in its state."""
 
 
-def remember(memory: Memory, snapshot: Snapshot, resting: Settings | None = None) -> Memory:
+def remember(
+    memory: Memory, snapshot: Snapshot, resting: Settings | None = None, *, sg_ready: bool = False
+) -> Memory:
     """Follow the measured compressor; an unmeasured moment changes nothing.
 
     The first look counts as a change: a controller that has just started cannot know how long the
-    compressor has run or rested, and must not cut that short. So does the first look after a break
-    and after a clock that was set back. `resting` are the settings with which a pump does not
-    start; a start while anything else of them was asked is ours.
+    compressor has run or rested, or a pump behind SG Ready (`sg_ready`) has been left in its normal
+    state, and must not cut that short. So does the first look after a break and after a clock that
+    was set back. `resting` are the settings with which a pump does not start; a start while
+    anything else of them was asked is ours.
     """
     at, on = snapshot.at, snapshot.compressor_on
     step_s = 0.0 if memory.seen_at is None else (at - memory.seen_at).total_seconds()
     watched = 0.0 <= step_s <= UNWATCHED_S
-    sg_state, sg_since = _sg_ready(memory, at)
+    sg_state, sg_since = _sg_ready(memory, at) if sg_ready else (None, None)
     seen = replace(
         memory,
         blocked_s=_blocked_s(memory, step_s),
@@ -54,8 +60,29 @@ def remember(memory: Memory, snapshot: Snapshot, resting: Settings | None = None
 
 
 def carried(memory: Memory) -> Memory:
-    """What still counts after a restart: what was used up, not what was going on."""
-    return replace(memory, compressor_on=None, since=None, settings=None, passed_s=0.0)
+    """What still counts after a restart: what was used up, not what was going on.
+
+    Nor for how long: a process that is killed has saved less than it did, and the pump is handed
+    back before the next one acts. Every hold begins anew.
+    """
+    return Memory(
+        blocked_s=memory.blocked_s,
+        seen_at=memory.seen_at,
+        grid=memory.grid,
+        starts=memory.starts,
+        own_starts=memory.own_starts,
+    )
+
+
+def forgets(kept: Memory, memory: Memory) -> bool:
+    """Whether who goes on with what was kept knows too little of starts, blocks or a limit."""
+    more_s = memory.blocked_s - kept.blocked_s
+    return (
+        not -GIVEN_BACK_S < more_s <= 0.0
+        or memory.grid != kept.grid
+        or memory.starts[-1:] > kept.starts[-1:]
+        or memory.own_starts[-1:] > kept.own_starts[-1:]
+    )
 
 
 def _asked(settings: Settings, resting: Settings) -> bool:
@@ -83,6 +110,8 @@ def _sg_ready(memory: Memory, at: datetime) -> tuple[float | None, datetime | No
     None: nothing is asked, after a hand-back or a restart; that is seen, and counts, from now on.
     """
     state = None if memory.settings is None else memory.settings.get(Capability.SG_READY)
-    if state != memory.sg_state:
-        return state, at if state is None else memory.seen_at
-    return state, None if memory.sg_since is None else min(memory.sg_since, at)
+    if state is not None and state != memory.sg_state:
+        return state, memory.seen_at
+    if state != memory.sg_state or memory.sg_since is None:
+        return state, at
+    return state, min(memory.sg_since, at)

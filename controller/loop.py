@@ -19,7 +19,7 @@ from controller.fast import KNOB, Duty, FastLoop
 from controller.fast_bounds import Look
 from controller.forecasts import KNOWN, Forecasts, Known
 from controller.grid_plan import limits_otherwise
-from controller.guard import MEMORY, Memory, Refused, carried
+from controller.guard import MEMORY, Memory, Refused, carried, forgets
 from controller.hot_water import runs_short
 from controller.hot_water_steering import TankNow
 from controller.learned import KEY as LEARNED
@@ -107,7 +107,8 @@ class Loop:
                     next_at = min(max(next_at + cycle, now), now + cycle)
                     await _sleep_or_stop(clock, next_at, stop)
                 fast.cancel()
-                await self._settle()
+                if self._p.planning is not None:
+                    await self._p.planning.settle()
         finally:
             await self.hand_back()
             if self._before is not None:
@@ -127,6 +128,7 @@ class Loop:
         wish = self._target_at(at, snapshot)
 
         memory = p.stages.remember(self._used if before is None else before.memory, snapshot)
+        self._keep_used(memory)
         ghi_w_per_m2, outdoor_c = p.forecasts.ghi_at(at), p.forecasts.outdoor_at(at)
         wind_m_s = p.forecasts.wind_at(at) if p.stages.config.house.windy else None
         learned_hash = self._learned_hash(at)
@@ -307,10 +309,14 @@ class Loop:
             with self._p.store.learned_together():
                 self._p.store.save_belief(record.belief)
                 self._p.store.save_value("experience", EXPERIENCE, self._experience)
-            used = replace(carried(record.memory), seen_at=None)  # mostly what it was
-            self._p.store.save_value("guard", MEMORY, used)
             self._saved_at = record.at
             self._take_up_learned()
+
+    def _keep_used(self, memory: Memory) -> None:
+        """Before the next command: whoever is killed then must not start or block again."""
+        if forgets(self._used, memory):
+            self._used = carried(memory)
+            self._p.store.save_value("guard", MEMORY, self._used)
 
     def _learned_hash(self, at: datetime) -> str | None:
         """Names the learned building that this cycle works with."""
@@ -336,10 +342,6 @@ class Loop:
         except Exception as error:
             log.exception("the one-second loop has failed: the cycle takes the power limit back")
             self._fast.fail(f"{type(error).__name__}: {error}")
-
-    async def _settle(self) -> None:
-        if self._p.planning is not None:
-            await self._p.planning.settle()
 
     # What the owner's channel may ask of the loop.
 

@@ -65,7 +65,8 @@ class Stages:
         knob = self.machine.knob
         ours = knob is not None and knob.capability in DIRECT | LIMITS
         resting = {knob.capability: rest_setting(knob)} if knob is not None and ours else {}
-        now = remember(memory, snapshot, resting)
+        sg_ready = knob is not None and knob.capability is Capability.SG_READY
+        now = remember(memory, snapshot, resting, sg_ready=sg_ready)
         return replace(now, grid=held(memory.grid, snapshot, self.config.comfort.frost_c))
 
     def estimate(

@@ -12,10 +12,9 @@ from bench.kill_rules import (
     breaches,
     changed_too_early,
     states_of,
-    taken_up_early,
 )
 from bench.strain import Bearable
-from controller.actuation import NORMAL_STATE, rest_setting
+from controller.actuation import rest_setting
 from controller.guard import Allowed, Refused
 from drivers.api import Capability
 from drivers.profile import load_profile
@@ -75,31 +74,23 @@ def test_a_state_lasts_at_most_from_the_look_before_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("states", "too_early", "taken_up"),
+    ("states", "too_early"),
     [
-        ([(2.0, 5), (3.0, 12), (1.0, 12), (2.0, 3)], 0, 0),
-        ([(2.0, 5), (3.0, 4), (1.0, 12)], 1, 0),
-        ([(2.0, 5), (3.0, 4), (2.0, 12), (3.0, 12)], 0, 0),
-        ([(2.0, 5), (3.0, 12), (2.0, 3), (3.0, 12)], 0, 1),
+        ([(2.0, 5), (3.0, 12), (1.0, 12), (2.0, 3)], 0),
+        ([(2.0, 5), (3.0, 4), (1.0, 12)], 1),
+        ([(2.0, 5), (3.0, 4), (2.0, 12), (3.0, 12)], 0),
+        ([(2.0, 5), (3.0, 12), (2.0, 3), (3.0, 12)], 1),
     ],
     ids=["held", "changed after 4 min", "handed back", "taken up again after 3 min"],
 )
 def test_a_state_of_sg_ready_is_replaced_only_after_its_time(
-    states: Sequence[tuple[float, int]], too_early: int, taken_up: int
+    states: Sequence[tuple[float, int]], too_early: int
 ) -> None:
     rules = Rules(knob=SG, bearable=BEARABLE, sg_hold_s=600.0)
     held = log_of(states)
-    commands = [(at, Allowed({Capability.SG_READY: s})) for at, s in held if s != NORMAL_STATE]
-    assert len(list(changed_too_early(held, commands, rules))) == too_early
-    assert taken_up_early(held, commands, rules) == taken_up
-    assert list(changed_too_early(held, commands, RULES)) == []
-
-
-def test_a_normal_state_that_we_asked_for_has_to_hold_too() -> None:
-    rules = Rules(knob=SG, bearable=BEARABLE, sg_hold_s=600.0)
-    held = log_of([(2.0, 5), (3.0, 12), (2.0, 3), (3.0, 12)])
-    commands = [(at, Allowed({Capability.SG_READY: state})) for at, state in held if state]
-    assert len(list(changed_too_early(held, commands, rules))) == 1
+    assert len(list(changed_too_early(held, rules))) == too_early
+    assert len(breaches([], TRUTHS, held, rules)) == too_early
+    assert list(changed_too_early(held, RULES)) == []
 
 
 def test_a_plant_beyond_its_limits_is_a_breach_whoever_asked() -> None:

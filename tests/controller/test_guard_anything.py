@@ -120,7 +120,9 @@ class Anything(RuleBasedStateMachine):
         limits, before = self.limits, self.memory.settings
         seen = self._seen()
         grid = held(self.memory.grid, seen, limits.frost_c)
-        self.memory = replace(remember(self.memory, seen, {FLOW: 15.0}), grid=grid)
+        sg_ready = limits.knob is SG_BOUNDS.knob
+        now = remember(self.memory, seen, {FLOW: 15.0}, sg_ready=sg_ready)
+        self.memory = replace(now, grid=grid)
         verdict = judge(wanted, seen, self.memory, limits)
         verdict = within_grid_limit(verdict, Situation(seen, self.memory, limits))
         self._check_limit(verdict, seen)

@@ -2,12 +2,14 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from guarded import AT, FLOW, HEALTHY, LIMITS, OFFSET, snapshot
 
-from controller.guard import Memory, remember
-from controller.guard_memory import UNWATCHED_S
+from controller.grid_hold import GridHold
+from controller.guard import Memory, carried, forgets, remember
+from controller.guard_memory import GIVEN_BACK_S, UNWATCHED_S
 from controller.guard_types import Settings, Situation
 from controller.snapshot import Snapshot
 from drivers.api import Capability, Signal
@@ -95,6 +97,31 @@ def test_one_knob_off_its_rest_makes_a_start_ours() -> None:
 def test_sg_ready_was_never_asked_where_nothing_was() -> None:
     memory = looked(Memory(settings=None, seen_at=AT), MINUTE)
     assert (memory.sg_state, memory.sg_since) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("later", "lacking"),
+    [
+        ({}, False),
+        ({"compressor_on": True, "since": AT, "settings": {FLOW: 35.0}}, False),
+        ({"sg_state": 3.0, "sg_since": AT, "seen_at": AT + MINUTE, "passed_s": 60.0}, False),
+        ({"blocked_s": 901.0}, True),
+        ({"blocked_s": 899.0}, False),
+        ({"blocked_s": 900.0 - GIVEN_BACK_S}, True),
+        ({"blocked_s": 900.5 - GIVEN_BACK_S}, False),
+        ({"grid": GridHold(1000.0)}, True),
+        ({"starts": (AT - MINUTE, AT)}, True),
+        ({"starts": ()}, False),
+        ({"own_starts": (AT,)}, True),
+    ],
+)
+def test_what_was_kept_lacks_each_start_block_and_limit_but_not_what_goes_on(
+    later: dict[str, Any], lacking: bool
+) -> None:
+    kept = Memory(blocked_s=900.0, seen_at=AT, starts=(AT - MINUTE,))
+    now = replace(kept, **later)
+    assert forgets(kept, now) is lacking
+    assert not forgets(carried(now), now)
 
 
 def test_how_long_the_compressor_is_in_its_state_is_unknown_before_the_first_look() -> None:

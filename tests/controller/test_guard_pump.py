@@ -22,6 +22,7 @@ from guarded import (
     snapshot,
 )
 
+from controller.grid_hold import GridHold
 from controller.guard import (
     MEMORY,
     Allowed,
@@ -106,9 +107,10 @@ def test_after_a_clock_set_back_or_a_break_the_times_count_anew(step: timedelta)
 
 def test_over_a_restart_what_was_used_up_still_counts() -> None:
     used = Memory(
-        blocked_s=900.0, seen_at=AT, starts=(AT,), own_starts=(AT,), sg_state=1.0, sg_since=AT
+        blocked_s=900.0, seen_at=AT, grid=GridHold(1000.0), starts=(AT,), own_starts=(AT,)
     )
     memory = replace(used, compressor_on=True, since=AT, settings={FLOW: 35.0}, passed_s=60.0)
+    memory = replace(memory, sg_state=1.0, sg_since=AT)
     kept = MEMORY.validate_json(MEMORY.dump_json(carried(memory)))
     assert kept == used
 

@@ -20,6 +20,11 @@ TANK = Capability.DHW_SETPOINT
 MINUTE = timedelta(minutes=1)
 
 
+def looked(memory: Memory, minute: int) -> Memory:
+    """After a look at a pump behind SG Ready in that minute."""
+    return remember(memory, snapshot(at=AT + minute * MINUTE), sg_ready=True)
+
+
 @pytest.mark.parametrize(("held", "given"), [(0, 2.0), (9, 2.0), (10, 3.0)])
 def test_an_sg_ready_state_is_held(held: int, given: float) -> None:
     memory = Memory(sg_state=2.0, sg_since=AT - held * MINUTE)
@@ -29,13 +34,20 @@ def test_an_sg_ready_state_is_held(held: int, given: float) -> None:
 
 
 def test_sg_ready_counts_from_the_cycle_that_asked() -> None:
-    memory = remember(Memory(settings={SG: 3.0}, seen_at=AT), snapshot(at=AT + MINUTE))
+    memory = looked(Memory(settings={SG: 3.0}, seen_at=AT), 1)
     assert (memory.sg_state, memory.sg_since) == (3.0, AT)
-    later = remember(memory, snapshot(at=AT + 2 * MINUTE))
+    later = looked(memory, 2)
     assert later.sg_since == AT
-    assert remember(memory, snapshot(at=AT - MINUTE)).sg_since == AT - MINUTE
-    freed = remember(replace(later, settings=None), snapshot(at=AT + 3 * MINUTE))
+    assert looked(memory, -1).sg_since == AT - MINUTE
+    freed = looked(replace(later, settings=None), 3)
     assert (freed.sg_state, freed.sg_since) == (None, AT + 3 * MINUTE)
+    assert looked(freed, 4).sg_since == freed.sg_since
+
+
+def test_an_unseen_state_counts_from_the_look_that_finds_it() -> None:
+    never_seen = Memory(settings={SG: 3.0}, sg_state=3.0)
+    assert looked(never_seen, 1).sg_since == AT + MINUTE
+    assert looked(replace(never_seen, sg_state=None), 1).sg_since is None
 
 
 @pytest.mark.parametrize(("since", "given"), [(0, 2.0), (9, 2.0), (10, 3.0), (None, 3.0)])
@@ -48,11 +60,20 @@ def test_what_was_handed_back_stays_normal_as_long_as_any_state(
     assert settings_after(sg(1.0), memory, SG_LIMITS, room_c=7.0) == {SG: 4.0}
 
 
-def test_a_restart_begins_a_normal_state() -> None:
-    memory = remember(Memory(settings={SG: 3.0}, seen_at=AT), snapshot(at=AT + MINUTE))
-    anew = remember(carried(memory), snapshot(at=AT + 3 * MINUTE))
-    assert settings_after(sg(1.0), replace(anew, sg_since=AT), SG_LIMITS) == {SG: 2.0}
+@pytest.mark.parametrize("state", [None, 1.0, 3.0])
+@pytest.mark.parametrize("before_min", [0, 60])
+def test_a_restart_begins_a_normal_state_whatever_is_known_of_the_time_before(
+    state: float | None, before_min: int
+) -> None:
+    kept = carried(Memory(sg_state=state, sg_since=AT - before_min * MINUTE, seen_at=AT))
+    anew = looked(kept, 3)
     assert (anew.sg_state, anew.sg_since) == (None, AT + 3 * MINUTE)
+    assert settings_after(sg(1.0), replace(anew, sg_since=AT), SG_LIMITS) == {SG: 2.0}
+
+
+def test_a_pump_without_sg_ready_has_no_state_of_it() -> None:
+    memory = remember(Memory(settings={SG: 3.0}, seen_at=AT), snapshot(at=AT + MINUTE))
+    assert (memory.sg_state, memory.sg_since) == (None, None)
 
 
 def test_the_electric_heater_is_for_frost_unless_the_owner_allows_it() -> None:
