@@ -21,7 +21,7 @@ from bench.fuzz_spoil import ODD, TIMES, ByteSpoiler, changed, dumped
 from bench.fuzz_tally import Tally, accepted
 from bench.run import run_in_memory
 from bench.spec import RunSpec
-from controller.app import grid_knob, heat_knob, hot_water_knob
+from controller.app import grid_knobs, heat_knob, hot_water_knob
 from controller.recorder import Records
 from controller.records import RecordError, packed, record_text
 from controller.replay import ReplayError, replan, replay
@@ -94,7 +94,7 @@ def _replayed(path: Path, again: bool) -> int:
     with warnings.catch_warnings(), closing(Records(path)) as records:
         warnings.simplefilter("ignore", RuntimeWarning)  # of numbers that are none
         records.count(), records.count("request"), records.latest_at()
-        steps = list(replay(records, heat_knob, hot_water_knob, grid_knob))
+        steps = list(replay(records, heat_knob, hot_water_knob, grid_knobs))
         if again:
             list(replan(records))
         for _ in records.quarters():

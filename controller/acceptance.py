@@ -5,21 +5,33 @@ knob by knob. Everything here is a question of the configuration; nothing is con
 """
 
 from collections.abc import Collection, Mapping
+from typing import Protocol
 
 from controller.actuation import choose_knob
 from controller.config import HouseConfig
 from controller.hot_water_steering import hot_water_knob
+from controller.step import GridKnobs
 from drivers.api import Capability, HeatPump, Knob, Maturity, OnSilence, WriteClass
 from drivers.errors import ConfigurationError
 
 
-def offered(pump: HeatPump) -> frozenset[Capability]:
+class Offers(Protocol):
+    """A heat pump, or the profile of one."""
+
+    @property
+    def knobs(self) -> Mapping[Capability, Knob]: ...
+
+    @property
+    def maturity(self) -> Maturity: ...
+
+
+def offered(pump: Offers) -> frozenset[Capability]:
     """The knobs of this pump that may be written at all."""
     knobs = pump.knobs.items()
     return frozenset(c for c, knob in knobs if knob.write_class is not WriteClass.FORBIDDEN)
 
 
-def accepted(config: HouseConfig, pump: HeatPump) -> frozenset[Capability]:
+def accepted(config: HouseConfig, pump: Offers) -> frozenset[Capability]:
     """The knobs that the owner accepts to be written, whatever heatherd's mode is now.
 
     Raises `ConfigurationError` for an accepted knob that this pump does not have.
@@ -62,6 +74,20 @@ def power_knob(config: HouseConfig, knobs: Mapping[Capability, Knob]) -> Knob | 
     needed = config.grid is not None or within_seconds
     knob = knobs.get(Capability.POWER_LIMIT) if needed else None
     return None if knob is None or knob.write_class is WriteClass.FORBIDDEN else knob
+
+
+def tank_limit_knob(config: HouseConfig, pump: Offers) -> Knob | None:
+    """The set-point of the tank that yields to the grid operator's limit, also where hot water is
+    the pump's own; None: nobody limits, or the pump has none that the owner accepts."""
+    knob = pump.knobs.get(Capability.DHW_SETPOINT)
+    if config.grid is None or knob is None or knob.write_class is WriteClass.FORBIDDEN:
+        return None
+    return knob if knob.capability in accepted(config, pump) else None
+
+
+def grid_knobs(config: HouseConfig, pump: Offers) -> GridKnobs:
+    """What the grid operator's limit is kept with beside the knob for heat."""
+    return GridKnobs(power=power_knob(config, pump.knobs), tank=tank_limit_knob(config, pump))
 
 
 def may_write(config: HouseConfig, pump: HeatPump) -> frozenset[Capability]:

@@ -202,6 +202,8 @@ class Actuator:
     ) -> float | str | None:
         """Write and read back, after ledger and lease have been saved."""
         knob, value = move.knob, move.value
+        if lease is None and isinstance(held, Sample) and _low_enough(move, held):
+            return held.value
         owners = is_stored(knob) and isinstance(held, Sample) and near(held.value, value, knob)
         if not owners and (objection := self._objection(move, lease)) is not None:
             return objection
@@ -360,6 +362,13 @@ class Actuator:
     def _note(self, move: Move) -> None:
         if weekly_budget(move.knob) is not None:
             self._ledger.note(move)
+
+
+def _low_enough(move: Move, held: Sample) -> bool:
+    """Whether the grid operator's limit finds the tank's set-point lower than it would make it:
+    the limit must not warm a tank that the owner keeps cooler."""
+    cools = move.purpose is Purpose.DSO and move.knob.capability is Capability.DHW_SETPOINT
+    return cools and is_stored(move.knob) and held.value <= move.value
 
 
 def _after_a_start(lease: Lease) -> Lease:

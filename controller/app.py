@@ -10,7 +10,8 @@ from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
-from controller.acceptance import may_write, power_knob, tank_knob
+from controller.acceptance import grid_knobs as limit_knobs
+from controller.acceptance import may_write, tank_knob
 from controller.act import Actuator, let_go
 from controller.actuation import choose_knob
 from controller.clock import Clock
@@ -33,7 +34,7 @@ from controller.recorder import Recorder
 from controller.sense import sense
 from controller.snapshot import Snapshot
 from controller.stages import Stages
-from controller.step import machine
+from controller.step import GridKnobs, machine
 from controller.store import Store
 from controller.sunlight import sun_of
 from drivers.api import Knob, Signal
@@ -70,9 +71,9 @@ def hot_water_knob(config: HouseConfig) -> Knob | None:
     return tank_knob(config, load_profile(config.heat_pump.profile).knobs)
 
 
-def grid_knob(config: HouseConfig) -> Knob | None:
-    """The knob that takes the grid operator's limit. Raises `ConfigurationError`."""
-    return power_knob(config, load_profile(config.heat_pump.profile).knobs)
+def grid_knobs(config: HouseConfig) -> GridKnobs:
+    """What it keeps the grid operator's limit with. Raises `ConfigurationError`."""
+    return limit_knobs(config, load_profile(config.heat_pump.profile))
 
 
 def assemble(
@@ -107,7 +108,7 @@ def assemble(
                     config,
                     knob,
                     tank_knob(config, outside.pump.knobs),
-                    power_knob(config, outside.pump.knobs),
+                    limit_knobs(config, outside.pump),
                 ),
             ).taught(store.value(LEARNED, LESSONS) or Lessons()),
             devices=outside.devices,

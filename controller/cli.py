@@ -27,6 +27,7 @@ from controller.connect_frequency import frequency_words
 from controller.connect_peak import peak_words
 from controller.danish_tariff import add_danish_tariff_verb
 from controller.explain_verb import add_explain_verb
+from controller.grid_words import hot_water_under_limit
 from controller.history import add_history_verbs
 from controller.hot_water_steering import hot_water_words
 from controller.house_prior import day_one
@@ -147,6 +148,7 @@ def check(
     knob = choose_knob(outside.pump.knobs, settings.heat_pump.capability)
     tank = hot_water_words(settings.hot_water, tank_knob(settings, outside.pump.knobs))
     peak = peak_words(settings, outside.pump.knobs)
+    limited = hot_water_under_limit(settings, outside.pump)
     if as_json:
         shown = {key: {"value": _plain(value), "origin": origin} for key, value, origin in values}
         heat = None if knob is None else {"knob": knob.capability, "follows": can_follow(knob)}
@@ -158,6 +160,7 @@ def check(
                 "heat": heat,
                 "tank": tank,
                 "peak": peak,
+                "limited": None if limited is None else asdict(limited),
                 "frequency": frequency_words(settings),
                 "signals": signals,
                 "online": [asdict(answer) for answer in answers],
@@ -181,6 +184,8 @@ def check(
         out.print(f"Heat goes through {knob.capability}: {can_follow(knob)}.", highlight=False)
     for said in tank, *([] if peak is None else [peak]):
         out.print(said, highlight=False, markup=False)
+    if limited is not None:
+        out.print(limited.text, style=None if limited.stops else "yellow", highlight=False)
     if promise := frequency_words(settings):
         out.print(promise, highlight=False, markup=False)
     will = f"write {', '.join(granted)} to the pump." if granted else "only observe."

@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from controller.actuation import span
 from controller.estimate import Belief
-from controller.grid_hold import MARGIN_W
+from controller.grid_hold import told_w
 from controller.guard import Altered, Limits, Memory, Purpose, Refused, Verdict
 from controller.pump_power import power_range
 from controller.site import SiteMemory
@@ -86,7 +86,7 @@ def standing(look: Look) -> Standing:
     if bounds.power_max_w is not None:
         high_w = min(high_w, bounds.power_max_w)
     if look.memory.grid is not None:
-        high_w = min(high_w, look.memory.grid.allowed_w - MARGIN_W)
+        high_w = min(high_w, told_w(look.memory.grid.allowed_w, low_w))
     if high_w < low_w:
         return Barred((f"at most {high_w:.0f} W are allowed, less than the knob can say",))
     steps = math.floor((high_w - low_w) / knob.resolution + 1e-9)

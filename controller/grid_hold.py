@@ -54,6 +54,12 @@ def held(before: GridHold | None, snapshot: Snapshot, frost_c: float) -> GridHol
     return GridHold(allowed_w, since, Held.RESTED if late else max(before.step, Held.LOWERED))
 
 
+def told_w(allowed_w: float, lowest_w: float) -> float:
+    """What a pump whose number begins at `lowest_w` is told: a little less than it may draw, or its
+    lowest number where that lies just inside the limit, as 4.2 kW do in several makes."""
+    return max(allowed_w - MARGIN_W, min(lowest_w, allowed_w))
+
+
 def breaks(power_w: float, allowed_w: float) -> bool:
     """Whether this power is over the limit; a pump that stands still breaks none."""
     return power_w > max(allowed_w, RUNNING_POWER_W)

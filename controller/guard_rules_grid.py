@@ -3,7 +3,7 @@
 import math
 
 from controller.actuation import DIRECT, rest_setting, span
-from controller.grid_hold import MARGIN_W, GridHold, Held
+from controller.grid_hold import GridHold, Held, told_w
 from controller.guard_types import (
     Allowed,
     Altered,
@@ -13,7 +13,7 @@ from controller.guard_types import (
     Situation,
     Verdict,
 )
-from drivers.api import Capability, Knob
+from drivers.api import Knob
 
 
 def within_grid_limit(verdict: Verdict, situation: Situation) -> Verdict:
@@ -22,7 +22,8 @@ def within_grid_limit(verdict: Verdict, situation: Situation) -> Verdict:
     A pump with a power limit is told the number. One without, or one that draws too much all the
     same, is asked for the least it can run with, and for rest when its meter shows that this is
     still too much. Where nothing measures it, it rests, but for a house at its frost floor, which
-    gets that least heat: a limit must not switch frost protection off.
+    gets that least heat: a limit must not switch frost protection off. Hot water yields with the
+    rooms, the pump's own charges too where a set-point of its tank may be written.
     """
     hold = situation.memory.grid
     if hold is None:
@@ -46,13 +47,14 @@ def _by_number(wished: Settings, hold: GridHold, situation: Situation) -> Settin
     if knob is None or not _reaches(knob, hold):
         return {}
     low, high = span(knob)
-    steps = math.floor((min(hold.allowed_w - MARGIN_W, high) - low) / knob.resolution + 1e-9)
-    most_w = round(low + steps * knob.resolution, 6)
-    return {knob.capability: min(wished.get(knob.capability, math.inf), most_w)}
+    most_w = min(told_w(hold.allowed_w, low), high)
+    steps = math.floor((most_w - low) / knob.resolution + 1e-9)
+    told = round(low + steps * knob.resolution, 6)
+    return {knob.capability: min(wished.get(knob.capability, math.inf), told)}
 
 
 def _reaches(knob: Knob, hold: GridHold) -> bool:
-    return span(knob)[0] <= hold.allowed_w - MARGIN_W
+    return span(knob)[0] <= hold.allowed_w
 
 
 def _by_less_heat(wished: Settings, hold: GridHold, situation: Situation) -> Settings:
@@ -63,9 +65,8 @@ def _by_less_heat(wished: Settings, hold: GridHold, situation: Situation) -> Set
     rests = hold.step is Held.RESTED or (blind and not situation.at_frost_floor)
     if not (rests or blind) and (by_number or hold.step is Held.WATCHED):
         return {}
-    bound: dict[Capability, float] = {}
-    if limits.tank_knob is not None:
-        bound[limits.tank_knob.capability] = rest_setting(limits.tank_knob)
+    tank_knobs = (limits.tank_knob, limits.tank_limit_knob)
+    bound = {each.capability: rest_setting(each) for each in tank_knobs if each is not None}
     if knob is None or limits.rest_value is None:
         return bound
     if not rests and blind and knob.capability not in DIRECT:

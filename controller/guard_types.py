@@ -94,6 +94,7 @@ class Limits:
     tank_knob: Knob | None = None  # the one that steers hot water
     tank_max_c: float = math.inf  # its highest set-point
     power_knob: Knob | None = None  # the one that takes the grid operator's limit
+    tank_limit_knob: Knob | None = None  # the one that ends the pump's own hot water under it
     return_max_c: float = math.inf
     room_min_c: float = -math.inf  # colder than this, heat comes before a day's starts
     starts_per_hour: int | None = None

@@ -11,7 +11,7 @@ import typer
 from pydantic import ValidationError
 from rich.progress import track
 
-from controller.app import grid_knob, heat_knob, hot_water_knob
+from controller.app import grid_knobs, heat_knob, hot_water_knob
 from controller.recorder import Records
 from controller.records import RecordError
 from controller.replay import (
@@ -70,7 +70,7 @@ def replay_command(
     computers.
     """
     with opened(config, records) as store:
-        run_again = replay(store, heat_knob, hot_water_knob, grid_knob)
+        run_again = replay(store, heat_knob, hot_water_knob, grid_knobs)
         steps = list(_tracked(run_again, "steps", total=store.count(), quiet=as_json))
         plans = replan(store) if again else iter(())
         total = store.count("request")

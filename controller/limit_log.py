@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from controller.grid_hold import breaks
 from controller.records import StepRecord
+from drivers.api import OperatingState
 from drivers.grid.limit import GridLimit, GridState
 from mpc.plan import Plan
 
@@ -26,6 +27,7 @@ class Episode:
     highest_w: float | None = None  # at the meter, once obeyed
     drawn_kwh: float = 0.0
     over_s: float = 0.0  # above the limit, the time to obey it not counted
+    dhw_over_s: float = 0.0  # of those above it, the time in which the pump heated its hot water
     frost_s: float = 0.0  # at the frost floor, where what is guaranteed may be drawn
     unmeasured_s: float = 0.0
     total_w: float | None = None  # as the operator said it for all who share it
@@ -134,9 +136,11 @@ def _counted(episode: Episode, last: StepRecord, at: datetime, obey_within_s: fl
     allowed_w = _allowed_w(episode, last)
     if allowed_w > _limit_w(episode, last):
         episode = replace(episode, frost_s=episode.frost_s + span_s)
+    charges = last.snapshot.operating_state is OperatingState.DHW
     over = (late or episode.obeyed_at is not None) and breaks(power_w, allowed_w)
     return replace(
         episode,
         drawn_kwh=episode.drawn_kwh + power_w * span_s / 3.6e6,
         over_s=episode.over_s + (span_s if over else 0.0),
+        dhw_over_s=episode.dhw_over_s + (span_s if over and charges else 0.0),
     )

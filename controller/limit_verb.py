@@ -53,6 +53,7 @@ def _row(store: Records, episode: Episode, within_s: float) -> dict[str, Any]:
         "highest_w": e.highest_w,
         "drawn_kwh": round(e.drawn_kwh, 3),
         "minutes_over": round(e.over_s / 60.0, 1),
+        "minutes_over_by_hot_water": round(e.dhw_over_s / 60.0, 1),
         "minutes_at_frost_floor": round(e.frost_s / 60.0, 1),
         "minutes_unmeasured": round(e.unmeasured_s / 60.0, 1),
         "minutes_share_stated": round(e.stated_s / 60.0, 1),
@@ -90,9 +91,15 @@ def _show(rows: list[dict[str, Any]], config: HouseConfig) -> None:
         for line in (
             f"{row['state']}: {row['limit_w']:.0f} W{of}, received {received}, "
             f"obeyed {obeyed}, released {released}",
-            f"  {most}, {row['drawn_kwh']:.2f} kWh{planned}, {row['minutes_over']:.0f} min over",
+            f"  {most}, {row['drawn_kwh']:.2f} kWh{planned}, "
+            f"{row['minutes_over']:.0f} min over{_hot_water(row)}",
         ):
             out.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _hot_water(row: dict[str, Any]) -> str:
+    minutes = row["minutes_over_by_hot_water"]
+    return f", {minutes:.0f} of them by hot water" if minutes else ""
 
 
 def _local(stamp: str | None, config: HouseConfig) -> str:

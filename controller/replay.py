@@ -17,7 +17,7 @@ from controller.planner import PLAN, REQUEST, solve_request
 from controller.recorder import Records
 from controller.records import LONGEST_REASON, UNREADABLE, VERSION, StepRecord
 from controller.stages import Stages, previous_of, settings_of
-from controller.step import machine
+from controller.step import GridKnobs, machine
 from drivers.api import Knob
 from mpc.building import Building
 from mpc.plan import Plan, PlanRequest, PlanResult, Solved
@@ -68,12 +68,12 @@ def replay(
     records: Records,
     knob_of: Callable[[HouseConfig], Knob | None],
     tank_knob_of: Callable[[HouseConfig], Knob | None] = lambda _: None,
-    power_knob_of: Callable[[HouseConfig], Knob | None] = lambda _: None,
+    grid_knobs_of: Callable[[HouseConfig], GridKnobs | None] = lambda _: None,
 ) -> Iterator[Difference | None]:
     """For every recorded step: None when all stages agree, else the first difference.
 
     Each step runs under the settings it was made with; the other three tell the pump's knobs for
-    heat, hot water and the grid operator's limit.
+    heat, for hot water and for the grid operator's limit.
     Raises `ReplayError` or `RecordError` when something the steps build on is gone.
     """
     stages: Stages | None = None
@@ -82,7 +82,7 @@ def replay(
     for record in records.records():
         if stages is None or before is None or _made_otherwise(before, record):
             config = _settings(records, record)
-            knobs = machine(config, knob_of(config), tank_knob_of(config), power_knob_of(config))
+            knobs = machine(config, knob_of(config), tank_knob_of(config), grid_knobs_of(config))
             stages = Stages(config, house_model(config, _learned(records, record)), knobs)
         if before is None or record.plan_hash != before.plan_hash:
             plan = _plan(records, record.plan_hash)

@@ -62,6 +62,14 @@ LEGIONELLA_C = 55.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GridKnobs:
+    """What the grid operator's limit is kept with beside the knob for heat; None: there is none."""
+
+    power: Knob | None = None  # takes the number
+    tank: Knob | None = None  # ends hot-water charges of the pump's own
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
     """What the controller knows of the pump it steers."""
 
@@ -73,6 +81,7 @@ class Machine:
     modulation_min_frac: float
     tank_knob: Knob | None = None  # None: hot water is the pump's own
     power_knob: Knob | None = None  # takes the grid operator's limit; None: nobody limits, or none
+    tank_limit_knob: Knob | None = None  # hot water yields to that limit by it
     always_held: bool = False  # a power limit is always that of the plan: there is more to give
 
 
@@ -80,7 +89,7 @@ def machine(
     config: HouseConfig,
     knob: Knob | None,
     tank_knob: Knob | None = None,
-    power_knob: Knob | None = None,
+    grid: GridKnobs | None = None,
 ) -> Machine:
     """The pump's protection values as configured."""
     pump = config.heat_pump
@@ -92,7 +101,8 @@ def machine(
         minimum_off_s=pump.minimum_off_s,
         modulation_min_frac=pump.modulation_min_frac,
         tank_knob=tank_knob,
-        power_knob=power_knob,
+        power_knob=None if grid is None else grid.power,
+        tank_limit_knob=None if grid is None else grid.tank,
         always_held=config.frequency is not None and config.frequency.droop.down,
     )
 
@@ -258,6 +268,7 @@ def limits(
         tank_knob=tank,
         tank_max_c=math.inf if tank is None else highest_value(tank, config.hot_water),
         power_knob=machine.power_knob,
+        tank_limit_knob=machine.tank_limit_knob,
         room_min_c=target.room_c - target.band_k - COLD_K,
         day_began_at=local_midnight(snapshot.at, config.zone) - timedelta(days=1),
         return_max_c=math.inf if pump.return_max_c is None else pump.return_max_c,

@@ -14,7 +14,7 @@ from controller.fast_bounds import Look
 from controller.guard import Allowed, Memory
 from controller.model import house_model
 from controller.stages import Stages
-from controller.step import machine
+from controller.step import GridKnobs, machine
 from controller.wishes import Target
 from drivers.api import Capability, OperatingState, Signal
 from drivers.profile import load_profile
@@ -58,7 +58,7 @@ def stages_of(config):
     knobs = load_profile(config.heat_pump.profile).knobs
     heat = choose_knob(knobs, config.heat_pump.capability)
     power = power_knob(config, knobs)
-    return Stages(config, house_model(config), machine(config, heat, None, power))
+    return Stages(config, house_model(config), machine(config, heat, None, GridKnobs(power=power)))
 
 
 def plan(power_w=1800.0, hours=4):

@@ -22,6 +22,7 @@ from hands import (
 )
 
 from controller.act import NotApplied
+from controller.guard import Altered, Purpose
 from controller.store import Store, open_store
 from drivers.api import Capability, Knob, WriteClass
 from drivers.errors import TransientError
@@ -291,6 +292,23 @@ async def test_a_value_the_owner_had_set_himself_costs_no_write(nibe: Rig, store
     turn(nibe, OFFSET, -1.0)
     assert isinstance(await actuator.apply(ask(OFFSET, 2.0), LATER), NotApplied)
     assert await held(nibe, OFFSET) == -1.0
+
+
+@pytest.mark.parametrize(("own_c", "during_c"), [(50.0, 42.0), (38.0, 38.0)])
+async def test_a_limit_lowers_the_tanks_set_point_and_never_raises_it(
+    nibe: Rig, store: Store, own_c: float, during_c: float
+) -> None:
+    tank = Capability.DHW_SETPOINT
+    turn(nibe, tank, own_c)
+    actuator = hand(nibe, store)
+    limited = Altered({tank: 42.0}, ("the grid operator allows 0 W",), {tank: Purpose.DSO})
+    for minute in range(3):
+        outcome = await actuator.apply(limited, AT + timedelta(minutes=minute))
+        assert in_force(outcome) == {tank: during_c}
+    assert await held(nibe, tank) == during_c
+    assert len(written(nibe, tank)) == (1 if during_c != own_c else 0)
+    assert await actuator.hand_back(LATER)
+    assert await held(nibe, tank) == own_c
 
 
 async def test_an_unreadable_stored_knob_is_not_touched(nibe: Rig, store: Store) -> None:

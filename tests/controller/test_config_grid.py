@@ -14,17 +14,21 @@ from guarded import HEALTHY, snapshot
 from servers import free_port
 from typer.testing import CliRunner
 
+from controller.acceptance import tank_limit_knob
 from controller.cli import app
 from controller.config import ConfigError, parse_config
 from controller.connect import connect
 from controller.grid_hold import GridHold, Held, held, limit_in, limit_out
 from controller.grid_plan import UNLIMITED_W, limits_otherwise, power_limits_w
+from controller.grid_words import hot_water_under_limit
+from controller.limit_log import episodes
 from controller.recorder import Recorder
 from controller.sense import sense
 from controller.snapshot import Reading
-from drivers.api import Signal
+from drivers.api import Capability, OperatingState, Signal
 from drivers.errors import ConfigurationError
 from drivers.grid.limit import GridLimit, GridState, Window
+from drivers.profile import load_profile
 from tests.controller.test_records import full_record
 
 ROOT = Path(__file__).parents[2]
@@ -32,6 +36,7 @@ GUIDE = (ROOT / "docs/how-to/grid-operators-limit.md").read_text("utf-8")
 EXAMPLE = (ROOT / "deploy/examples/generic-modbus.toml").read_text("utf-8")
 AT = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
+TANK = Capability.DHW_SETPOINT
 
 
 @pytest.mark.parametrize("text", re.findall(r"```toml\n(.*?)```", GUIDE, re.DOTALL))
@@ -161,6 +166,7 @@ def test_limit_log_tells_when_a_limit_was_obeyed_and_what_was_above_it(tmp_path)
     recorder.close()
     asked = ["limit-log", "--records", str(tmp_path), "--json"]
     (row,) = json.loads(CliRunner().invoke(app, asked).output)["limits"]
+    assert row["minutes_over_by_hot_water"] == 0.0
     assert row["received_at"] == "2026-01-15T12:01:00+00:00"
     assert row["obeyed_at"] == "2026-01-15T12:02:00+00:00"
     assert row["released_at"] == "2026-01-15T12:05:00+00:00"
@@ -171,10 +177,62 @@ def test_limit_log_tells_when_a_limit_was_obeyed_and_what_was_above_it(tmp_path)
     assert "limited: 1000 W, received 2026-01-15 13:01:00, obeyed 2026-01-15" in shown.output
 
 
-def cycle(at, power_w, grid):
+def test_limit_log_names_the_minutes_that_hot_water_was_above_a_limit():
+    heats, charges, none = limit(0.0), OperatingState.DHW, limit()
+    cycles = [
+        cycle(AT + timedelta(minutes=minute), power_w, grid, state)
+        for minute, (power_w, grid, state) in enumerate(
+            [(100.0, heats, None), (1400.0, heats, charges), (1400.0, heats, None),
+             (100.0, heats, charges), (1400.0, none, charges), (0.0, none, None)]
+        )
+    ]  # fmt: skip
+    (episode,) = episodes(cycles, obey_within_s=300.0)
+    assert (episode.over_s, episode.dhw_over_s) == (120.0, 60.0)
+
+
+@pytest.mark.parametrize(
+    ("profile", "accept", "stops", "said"),
+    [
+        ("generic_modbus", ("power_limit", "dhw_setpoint"), True,
+         "by power_limit, for limits of 500 W and more; by dhw_setpoint at 35 °C: a tank below"),
+        ("generic_modbus", ("flow_setpoint",), False,
+         'heat_pump.accept = ["dhw_setpoint", "flow_setpoint", "power_limit"]'),
+        ("lambda_eul", ("dhw_setpoint",), True, "dhw_setpoint at 42 °C: a tank below 42 °C"),
+        ("lg_therma_v", ("flow_setpoint",), False, "let a contact of the control box switch"),
+        ("shelly_sg_ready", ("sg_ready",), True, "sg_ready, which blocks the compressor"),
+        ("heishamon", ("sg_ready",), False, "cannot be stopped: they go on"),
+    ],
+)  # fmt: skip
+def test_it_is_said_what_ends_the_pumps_own_hot_water(profile, accept, stops, said):
+    document = tomllib.loads(EXAMPLE)
+    document["heat_pump"] = {"profile": profile, "host": "192.168.1.9", "accept": list(accept)}
+    if profile in ("shelly_sg_ready", "heishamon"):
+        document["heat_pump"].pop("host")
+        document["heat_pump"]["knob"] = "sg_ready"
+    config = parse_config({**document, "grid": {"contact_topic": "a/b"}})
+    found = hot_water_under_limit(config, load_profile(profile))
+    assert found.stops is stops
+    assert said in found.text
+    assert hot_water_under_limit(parse_config(document), load_profile(profile)) is None
+
+
+def test_the_tanks_set_point_yields_where_a_limit_can_come_and_the_owner_accepts_it():
+    document = tomllib.loads(EXAMPLE)
+    profile = load_profile("nibe_s")
+    document["heat_pump"] |= {"profile": "nibe_s", "accept": ["curve_offset", "dhw_setpoint"]}
+    limited = {**document, "grid": {"contact_topic": "a/b"}}
+    assert tank_limit_knob(parse_config(limited), profile) is profile.knobs[TANK]
+    assert tank_limit_knob(parse_config(document), profile) is None
+    document["heat_pump"]["accept"] = ["curve_offset"]
+    assert tank_limit_knob(parse_config(limited), profile) is None
+
+
+def cycle(at, power_w, grid, state=None):
     """A recorded cycle with this power at the meter."""
     record = full_record()
     signals = {} if power_w is None else {Signal.METER_POWER_W: Reading(power_w, at)}
+    if state is not None:
+        signals[Signal.OPERATING_STATE] = Reading(float(state), at)
     moment = replace(record.snapshot, at=at, signals=signals, grid=grid)
     estimate = replace(record.belief.estimate, at=at)
     memory = replace(record.memory, since=None, seen_at=at)

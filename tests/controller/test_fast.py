@@ -249,7 +249,7 @@ def test_bounds_are_the_narrowest_of_pump_owner_and_operator():
     for changes, reason in (
         ({"writes": False}, "the power limit is not written by heatherd"),
         ({"verdict": frost}, "frost"),
-        ({"memory": Memory(grid=GridHold(400.0))}, "at most 350 W are allowed"),
+        ({"memory": Memory(grid=GridHold(400.0))}, "at most 400 W are allowed"),
     ):
         barred = standing(look(**changes))
         assert isinstance(barred, Barred)

@@ -87,21 +87,23 @@ class House:
     def take(self, plan=None, *, power_w=None):
         self.duty.take(self.look(plan, power_w=power_w), BOUNDS)
 
-    def second(self, *, follows=False):
+    async def second(self, *, follows=False):
         """One more second; the pump may follow what is wished."""
         self.at += timedelta(seconds=1)
         self.grid.at = self.pump.at = self.at
         if self.pump.power_w is not None and self.grid.power_w is not None:
             self.grid.power_w = self.pump.power_w + self.others_w
             self.import_ws += self.grid.power_w
-        wish = asyncio.run(self.duty.wish(self.at, 1.0))
+        wish = await self.duty.wish(self.at, 1.0)
         if follows and wish is not None:
             self.pump.power_w = min(self.pump.power_w, BOUNDS.within(wish.most_w))
         return wish
 
     def seconds(self, count, **how):
-        wishes = [self.second(**how) for _ in range(count)]
-        return wishes[-1]
+        async def lived():
+            return [await self.second(**how) for _ in range(count)][-1]
+
+        return asyncio.run(lived())
 
 
 @pytest.fixture

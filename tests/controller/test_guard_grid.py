@@ -30,6 +30,7 @@ TANK_KNOB = replace(
     OFFSET_KNOB, capability=TANK, minimum=35.0, maximum=60.0, safe_minimum=40.0, safe_maximum=55.0
 )
 WITH_TANK = replace(LIMITS, tank_knob=TANK_KNOB)
+OWN_TANK = replace(LIMITS, tank_limit_knob=TANK_KNOB)
 SG_KNOB = replace(
     FLOW_KNOB, capability=Capability.SG_READY, minimum=1.0, maximum=4.0, resolution=1.0
 )
@@ -163,16 +164,19 @@ def test_a_limit_below_the_knobs_range_means_rest_once_measured():
     st.lists(st.floats(0.0, 9000.0) | st.none(), min_size=1, max_size=6),
     st.floats(15.0, 60.0),
     st.booleans(),
+    st.booleans(),
 )
 def test_a_bound_verdict_asks_no_more_and_binding_again_changes_nothing(
-    limit_w, powers_w, flow_c, has_knob
+    limit_w, powers_w, flow_c, has_knob, has_tank
 ):
     limit = replace(LIMIT, limit_w=limit_w)
     moments = [seen(p, minutes=float(i), limit=limit) for i, p in enumerate(powers_w)]
     hold, limits = after(*moments), with_power() if has_knob else LIMITS
+    limits = replace(limits, tank_limit_knob=TANK_KNOB if has_tank else None)
     once = bound(Allowed({FLOW: flow_c}), moments[-1], hold, limits)
     assert once.settings[FLOW] <= flow_c or once.settings[FLOW] == FLOW_KNOB.minimum
     assert once.settings.get(POWER, 0.0) <= max(limit_w, 0.0)
+    assert once.settings.get(TANK, 40.0) == 40.0
     assert bound(once, moments[-1], hold, limits) == once
 
 
@@ -190,7 +194,14 @@ def test_limit_and_hold_come_back_from_a_record():
 
 
 @pytest.mark.parametrize(
-    ("limit_w", "written"), [(549.9, {}), (550.0, {POWER: 500.0}), (3050.0, {POWER: 3000.0})]
+    ("limit_w", "written"),
+    [
+        (499.9, {}),
+        (500.0, {POWER: 500.0}),
+        (599.9, {POWER: 500.0}),
+        (650.0, {POWER: 600.0}),
+        (3050.0, {POWER: 3000.0}),
+    ],
 )
 def test_a_power_limit_is_used_where_its_range_reaches_below_the_limit(limit_w, written):
     quiet = seen(100.0, limit=replace(LIMIT, limit_w=limit_w))
@@ -221,6 +232,36 @@ def test_rooms_and_tank_yield_together():
     verdict = bound(Allowed({FLOW: 45.0, TANK: 52.0}), seen(), after(seen()), WITH_TANK)
     assert verdict.settings == {FLOW: LIMITS.run_value, TANK: 40.0}
     assert verdict.forced == {FLOW: Purpose.DSO, TANK: Purpose.DSO}
+
+
+def test_the_pumps_own_hot_water_yields_with_the_rooms_and_comes_back_with_the_end_of_the_limit():
+    over = seen(operating_state=2.0)
+    verdict = bound(Allowed({FLOW: 45.0}), over, after(over), OWN_TANK)
+    assert verdict.settings == {FLOW: LIMITS.run_value, TANK: 40.0}
+    assert verdict.forced[TANK] is Purpose.DSO
+    nobody = bound(Refused(("released by the owner",)), over, after(over), OWN_TANK)
+    assert nobody.settings == verdict.settings
+    assert bound(Allowed({FLOW: 45.0}), seen(limit=None), None, OWN_TANK).settings == {FLOW: 45.0}
+
+
+def test_own_hot_water_is_left_alone_while_a_number_or_a_quiet_pump_keeps_the_limit():
+    quiet = seen(2500.0, operating_state=2.0)
+    assert TANK not in bound(Allowed({FLOW: 40.0}), quiet, after(quiet), OWN_TANK).settings
+    over = [seen(minutes=minutes, operating_state=2.0) for minutes in (0, 1, 2)]
+    by_number = replace(OWN_TANK, power_knob=POWER_KNOB)
+    assert TANK not in bound(Allowed({FLOW: 40.0}), over[0], after(over[0]), by_number).settings
+    in_vain = bound(Allowed({FLOW: 40.0}), over[2], after(*over), by_number)
+    assert in_vain.settings == {FLOW: LIMITS.rest_value, POWER: 2900.0, TANK: 40.0}
+
+
+def test_legionella_waits_for_the_end_of_a_limit():
+    over = [seen(minutes=m, operating_state=2.0, dhw_c=58.0) for m in (0, 1, 2)]
+    memory = Memory(True, AT, {FLOW: 45.0, TANK: 60.0}, grid=after(*over))
+    wish = replace(heat(45.0), settings={FLOW: 45.0, TANK: 60.0})
+    free = judge(wish, over[2], memory, WITH_TANK)
+    assert free.settings[TANK] == 55.0
+    limited = within_grid_limit(free, Situation(over[2], memory, WITH_TANK))
+    assert limited.settings == {FLOW: LIMITS.rest_value, TANK: 40.0}
 
 
 def test_a_pump_that_asks_for_less_than_its_lowest_run_is_asked_for_no_more():

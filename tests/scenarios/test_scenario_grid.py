@@ -8,7 +8,7 @@ import pytest
 from scripted import ScriptedWorld, Story, at_hour, config_of, live, records_in, spec
 
 from bench.run import archive_of
-from controller.app import grid_knob, heat_knob
+from controller.app import grid_knobs, heat_knob
 from controller.config_grid import GridSection
 from controller.grid_hold import Held
 from controller.limit_log import episodes, planned_kwh
@@ -146,7 +146,7 @@ def test_an_announced_window_is_known_to_plans_kept_at_the_meter_and_has_a_basel
 
 def test_limited_steps_replay_without_a_difference(day):
     store = Records(day.story.config.storage.directory / "records.db")
-    found = list(replay(store, heat_knob, power_knob_of=grid_knob))
+    found = list(replay(store, heat_knob, grid_knobs_of=grid_knobs))
     store.close()
     assert found == [None] * len(day.story.records)
 

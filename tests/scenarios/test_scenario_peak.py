@@ -9,7 +9,7 @@ import pytest
 from scripted import START, ScriptedWorld, config_of, live, records_in, spec
 
 from bench.run import archive_of
-from controller.app import grid_knob, heat_knob
+from controller.app import grid_knobs, heat_knob
 from controller.config_devices import Device
 from controller.config_tariff import TariffSection
 from controller.recorder import Records
@@ -148,7 +148,7 @@ def test_records_say_when_the_pump_is_held_back_and_when_it_is_free(held):
 
 def test_held_steps_replay_without_a_difference(held):
     store = Records(held.world.config.storage.directory / "records.db")
-    found = list(replay(store, heat_knob, power_knob_of=grid_knob))
+    found = list(replay(store, heat_knob, grid_knobs_of=grid_knobs))
     store.close()
     assert found == [None] * len(held.records)
 
