@@ -54,9 +54,7 @@ SPREAD_K = {EmitterKind.RADIATOR: 7.0, EmitterKind.FLOOR: 5.0}  # usual design w
 class Building:
     """Parameters of the house model; capacities in kWh/K, conductances in W/K.
 
-    The states are air, mass[, floor or radiators][, second air, second mass]. Comfort and readings
-    are those of the first. Who takes the third for the floor needs that state to be there when
-    there is a second zone.
+    States: air, mass[, floor or radiators][, second air, second mass]; see `rooms_of`, `floor_of`.
     """
 
     area_m2: float
@@ -92,10 +90,10 @@ class Emitter:
 
 @dataclass(frozen=True, slots=True)
 class Discrete:
-    """One exact step: x' = a x + b_heat q + b_outdoor T_o + b_solar G + b_gain g.
+    """One exact step: x' = a x + b_heat q + b_outdoor T_o + b_solar G + b_gain g [+ b_second g'].
 
     x in °C (states of `Building`), q and g in W, T_o in °C, G in W/m2, all constant over the step.
-    `b_heat` is a vector; with a second heat input it has one column per input.
+    `b_heat` is a vector; with a second heat input it has one column per input. g': see `drive`.
     """
 
     a: FloatArray
@@ -103,6 +101,7 @@ class Discrete:
     b_outdoor: FloatArray
     b_solar: FloatArray
     b_gain: FloatArray
+    b_second: FloatArray | None = None  # None: there is no second zone
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +151,10 @@ def _losses_w_per_m2_k(year: int) -> tuple[float, float]:
 
 
 def _rates(building: Building) -> tuple[FloatArray, FloatArray]:
-    """Continuous dx/dt = A x + B u in K/s; u = heat(s) W, outdoor °C, irradiance W/m2, gain W."""
+    """Continuous dx/dt = A x + B u in K/s.
+
+    u = heat(s) W, outdoor °C, irradiance W/m2, gain W[, gain of the second zone W].
+    """
     b = building
     floor = b.floor_kwh_per_k is not None
     n = 3 if floor else 2
@@ -190,6 +192,24 @@ def capacities_kwh_per_k(building: Building) -> FloatArray:
     return np.array(all_states)
 
 
+def rooms_of(building: Building) -> tuple[int, ...]:
+    """Which states are the zones' air, the first zone's first."""
+    if building.second_zone is None:
+        return (0,)
+    return 0, 2 if building.floor_kwh_per_k is None else 3
+
+
+def floor_of(building: Building) -> int | None:
+    """Which state is that of heated floor or radiators, if any."""
+    return None if building.floor_kwh_per_k is None else 2
+
+
+def heat_inputs(building: Building) -> int:
+    """How many heats go in: one, or one for each zone."""
+    zone = building.second_zone
+    return 2 if zone is not None and zone.heat_frac is None else 1
+
+
 @lru_cache(maxsize=256)
 def discretise(building: Building, step_s: float) -> Discrete:
     """The exact step of `step_s` for inputs constant over it: expm of [[A, B], [0, 0]] * step."""
@@ -199,20 +219,30 @@ def discretise(building: Building, step_s: float) -> Discrete:
     block[:n, :n], block[:n, n:] = a, b
     both = np.asarray(expm(block * step_s), dtype=np.float64)[:n]
     both.setflags(write=False)  # shared through the cache
-    heats = m - 3
+    heats = heat_inputs(building)
     b_heat = both[:, n] if heats == 1 else both[:, n : n + heats]
-    return Discrete(both[:, :n], b_heat, both[:, -3], both[:, -2], both[:, -1])
+    return Discrete(both[:, :n], b_heat, *both[:, n + heats :].T)
 
 
 def drive(
-    step: Discrete, *, outdoor_c: ArrayLike, ghi_w_per_m2: ArrayLike, gain_w: ArrayLike
+    step: Discrete,
+    *,
+    outdoor_c: ArrayLike,
+    ghi_w_per_m2: ArrayLike,
+    gain_w: ArrayLike,
+    second_w: float = 0.0,
 ) -> FloatArray:
-    """What everything but heating and the state adds to the state, in K (states x steps)."""
+    """What everything but heating and the state adds to the state, in K (states x steps).
+
+    `second_w` is heat into the air of the second zone alone, where there is one.
+    """
     outdoor, ghi, gain = np.broadcast_arrays(
         np.atleast_1d(np.asarray(outdoor_c, dtype=np.float64)), ghi_w_per_m2, gain_w
     )
     total = np.outer(step.b_outdoor, outdoor)
     total += np.outer(step.b_solar, ghi) + np.outer(step.b_gain, gain)
+    if step.b_second is not None:
+        total += step.b_second[:, None] * second_w
     return np.asarray(total, dtype=np.float64)
 
 
@@ -241,21 +271,26 @@ def steady_state(
     outdoor_c: ArrayLike,
     ghi_w_per_m2: ArrayLike = 0.0,
     gain_w: ArrayLike = 0.0,
+    second_w: float = 0.0,
 ) -> Steady:
     """Heat and states with dx/dt = 0 at this room temperature; negative heat means none is needed.
 
-    `gain_w` is all heat into the air beside heating and sun, internal gains included. With a second
-    heat input both zones are held at `room_c`; without, the second goes where it goes.
+    `gain_w` is all heat into the air beside heating and sun, internal gains included, `second_w`
+    more of it into the second zone alone, where there is one. With a second heat input both zones
+    are held at `room_c`; without, the second goes where it goes.
     """
     room, outdoor, ghi, gain = np.broadcast_arrays(
         np.atleast_1d(np.asarray(room_c, dtype=np.float64)), outdoor_c, ghi_w_per_m2, gain_w
     )
     a, b = _rates(building)
-    heats = b.shape[1] - 3
-    held = [0] if heats == 1 else [0, len(a) - 2]
+    heats = heat_inputs(building)
+    held = [0] if heats == 1 else [*rooms_of(building)]
     free = [state for state in range(len(a)) if state not in held]
     unknowns = np.column_stack([b[:, :heats], a[:, free]])
-    known = np.outer(a[:, held].sum(axis=1), room) + b[:, heats:] @ np.stack([outdoor, ghi, gain])
+    inputs = [outdoor, ghi, gain]
+    if building.second_zone is not None:
+        inputs.append(np.full(room.shape, second_w))
+    known = np.outer(a[:, held].sum(axis=1), room) + b[:, heats:] @ np.stack(inputs)
     solved = np.linalg.solve(unknowns, -known)
     state_c = np.empty((len(a), len(room)))
     state_c[held], state_c[free] = room, solved[heats:]

@@ -7,7 +7,8 @@ from typing import TypeAlias
 
 import numpy as np
 
-from mpc.plan import Comfort, HeatLimits, PlanRequest, Trajectory
+from mpc.arrays import FloatArray
+from mpc.plan import Comfort, HeatLimits, PlanRequest, RoomBand, Trajectory
 from mpc.storage import HotWater
 
 HYSTERESIS_K = 5.0  # a usual thermostat of a tank: on at its lower, off at its upper end
@@ -106,17 +107,21 @@ def changed(request: PlanRequest, change: Change) -> PlanRequest:
                 low_c=_each(comfort.low_c, lambda low_c: low_c + shift_k),
                 high_c=_each(comfort.high_c, lambda high_c: high_c + shift_k),
                 target_c=_each(comfort.target_c, lambda target_c: target_c + shift_k),
+                second=_second(comfort, shift_k, shift_k),
             )
         case Band(shift_k):
             pairs = zip(comfort.low_c, comfort.high_c, comfort.target_c, strict=True)
             band = [(min(low - shift_k, c), max(high + shift_k, c)) for low, high, c in pairs]
             low_c, high_c = zip(*band, strict=True)
-            comfort = replace(comfort, low_c=low_c, high_c=high_c)
+            second = _second(comfort, -shift_k, shift_k)
+            comfort = replace(comfort, low_c=low_c, high_c=high_c, second=second)
         case NoMargin(band_k):
+            kept_k = np.array(comfort.kept_k or 0.0)
             comfort = replace(
                 comfort,
                 low_c=_each(comfort.target_c, lambda target_c: target_c - band_k),
                 high_c=_each(comfort.target_c, lambda target_c: target_c + band_k),
+                second=_second(comfort, -kept_k, kept_k),
                 kept_k=(),
             )
         case Away(room_c, window):
@@ -130,6 +135,21 @@ def changed(request: PlanRequest, change: Change) -> PlanRequest:
         case Limit(power_w, window):
             return replace(request, limits=_limited(request, power_w, window))
     return replace(request, comfort=comfort)
+
+
+def _second(
+    comfort: Comfort, low_k: float | FloatArray, high_k: float | FloatArray
+) -> RoomBand | None:
+    """The second zone's own band with its edges moved; where they would cross they meet."""
+    if comfort.second is None:
+        return None
+    low_c = np.array(comfort.second.low_c) + low_k
+    high_c = np.array(comfort.second.high_c) + high_k
+    middle_c = 0.5 * (low_c + high_c)
+    return RoomBand(
+        low_c=tuple(np.minimum(low_c, middle_c).tolist()),
+        high_c=tuple(np.maximum(high_c, middle_c).tolist()),
+    )
 
 
 def _each(values: Trajectory, change: Callable[[float], float]) -> Trajectory:
@@ -154,7 +174,8 @@ def _away(request: PlanRequest, room_c: float, window: Window) -> Comfort:
         tuple(c - k for c, k in zip(values, down_k, strict=True))
         for values in (comfort.low_c, comfort.target_c)
     )
-    return replace(comfort, low_c=low, target_c=target)
+    second = _second(comfort, -np.array(down_k), 0.0)
+    return replace(comfort, low_c=low, target_c=target, second=second)
 
 
 def _always_ready(request: PlanRequest) -> HotWater:

@@ -1,6 +1,7 @@
 """Does a plan keep what must be kept? Asked of every plan before anybody follows it."""
 
 import math
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +23,8 @@ def broken(request: PlanRequest, plan: Plan) -> tuple[str, ...]:
     size; minimum run and off times, starts and dwell of the refined steps. A run may end early
     where the power limit does not allow the lowest heat. Comfort is a wish and not asked for here.
     """
-    if not all(map(math.isfinite, (*plan.heat_w, *plan.power_w, *plan.room_c, *plan.dhw_c))):
+    rooms_c = chain(*plan.rooms_c)
+    if not all(map(math.isfinite, (*plan.heat_w, *plan.power_w, *rooms_c, *plan.dhw_c))):
         return ("the plan is not finite",)
     return (
         *_power(request, plan),

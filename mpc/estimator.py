@@ -1,10 +1,12 @@
 """What the house's state probably is: a Kalman filter with two unknown heats into the air.
 
-State z = (air, mass[, ...] in °C, lasting, passing in W). Over a step x' = a x + b_heat q + ... +
-b_gain (lasting + passing) with the exact discretisation of the building. The lasting heat is
-integrated: whatever stays wrong (loss, gains, heat measurement) ends up in it, so that predictions
-have no offset, and nothing pulls it back. The passing one (guests, stove, open window) fades with
-PASSING_S and is gone from a prediction of the next day. One reading corrects: the room.
+State z = (air, mass[, ...] in °C[, second], lasting, passing in W). Over a step x' = a x + b_heat q
++ ... + b_gain (lasting + passing) [+ b_second second] with the exact discretisation of the
+building. The lasting heat is integrated: whatever stays wrong (loss, gains, heat measurement) ends
+up in it, so that predictions have no offset, and nothing pulls it back. The passing one (guests,
+stove, open window) fades with PASSING_S and is gone from a prediction of the next day. With a
+second zone a second lasting heat goes there alone: each room that is read needs one, or none of the
+two predictions is free of offset. A reading corrects: that of a room, each by itself.
 
 Offset-free prediction by an integrated disturbance: Pannocchia and Rawlings, Disturbance models for
 offset-free model-predictive control, AIChE Journal 49 (2003), doi 10.1002/aic.690490213.
@@ -19,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mpc.arrays import FloatArray
-from mpc.building import Building, discretise, steady_state, total_loss_w_per_k
+from mpc.building import Building, discretise, rooms_of, steady_state, total_loss_w_per_k
 from mpc.plan import Estimate
 
 PASSING_S = 2 * 3600.0  # assumption: cooking, guests, airing and their traces in the surfaces
@@ -62,9 +64,17 @@ def passing_left_frac(after_s: float, span_s: float) -> float:
 
 
 def initial(
-    building: Building, *, at: datetime, room_c: float | None, outdoor_c: float
+    building: Building,
+    *,
+    at: datetime,
+    room_c: float | None,
+    outdoor_c: float,
+    second_c: float | None = None,
 ) -> Estimate:
-    """A first belief: the house at rest at the room's reading (or ROOM_GUESS_C), no disturbance."""
+    """A first belief: the house at rest at the room's reading (or ROOM_GUESS_C), no disturbance.
+
+    A second zone is where that leads it, all of it moved to its own reading if there is one.
+    """
     guess_c = ROOM_GUESS_C if room_c is None else room_c
     rest = steady_state(
         building, room_c=guess_c, outdoor_c=outdoor_c, gain_w=building.internal_gains_w
@@ -72,8 +82,15 @@ def initial(
     stds = [FIRST_STD_K[min(k, len(FIRST_STD_K) - 1)] for k in range(len(rest))]
     if room_c is None:
         stds = [UNREAD_STD_K] * len(rest)
-    variances = np.square([*stds, lasting_std_w(building), PASSING_STD_W])
-    return _estimate(at, np.array([*rest, 0.0, 0.0]), np.diag(variances))
+    heats = [lasting_std_w(building)] * len(rooms_of(building))
+    for air in rooms_of(building)[1:]:
+        stds[air] = UNREAD_STD_K if second_c is None else FIRST_STD_K[0]
+        if second_c is not None:
+            rest[air:] += second_c - rest[air]
+    variances = np.square([*stds, *heats, PASSING_STD_W])
+    return _estimate(
+        at, np.array([*rest, *(0.0 for _ in heats), 0.0]), np.diag(variances), len(rest)
+    )
 
 
 def resumed(fresh: Estimate, earlier: Estimate) -> Estimate:
@@ -81,33 +98,41 @@ def resumed(fresh: Estimate, earlier: Estimate) -> Estimate:
 
     Meanwhile it may have drifted. An earlier covariance of another shape counts for nothing.
     """
-    p = covariance_of(fresh)
+    p, n = covariance_of(fresh), len(fresh.state_c)
     if len(earlier.covariance) == len(fresh.covariance):
         gone_days = max((fresh.at - earlier.at).total_seconds(), 0.0) / DAY_S
-        known = float(covariance_of(earlier)[-2, -2]) + LASTING_W_PER_ROOT_DAY**2 * gone_days
-        p[-2, -2] = min(known, float(p[-2, -2]))
-    z = np.array([*fresh.state_c, earlier.disturbance_w, 0.0])
-    return _estimate(fresh.at, z, p)
+        was = covariance_of(earlier)
+        for i in range(n, len(p) - 1):
+            known = float(was[i, i]) + LASTING_W_PER_ROOT_DAY**2 * gone_days
+            p[i, i] = min(known, float(p[i, i]))
+    second = () if fresh.second_w is None else (earlier.second_w or 0.0,)
+    z = np.array([*fresh.state_c, *second, earlier.disturbance_w, 0.0])
+    return _estimate(fresh.at, z, p, n)
 
 
 @lru_cache(maxsize=256)
 def _transition(building: Building, step_s: float) -> tuple[FloatArray, FloatArray, FloatArray]:
     """(F, B, Q) of z over a step; B's columns: heat, outdoor, irradiance, internal gains.
 
-    Q lacks the lasting heat's drift, which depends on how unsure it is already.
+    Q lacks the drift of lasting heat, which depends on how unsure it is already.
     """
     step = discretise(building, step_s)
     n = len(step.b_gain)
     stays = math.exp(-step_s / PASSING_S)
-    f = np.eye(n + 2)
-    f[:n, :n], f[:n, n] = step.a, step.b_gain
-    f[:n, n + 1], f[n + 1, n + 1] = step.b_gain * passing_left_frac(0.0, step_s), stays
-    b = np.zeros((n + 2, 4))
+    lasting = [step.b_gain] if step.b_second is None else [step.b_second, step.b_gain]
+    size = n + len(lasting) + 1
+    f = np.eye(size)
+    f[:n, :n], f[:n, n:-1] = step.a, np.column_stack(lasting)
+    f[:n, -1], f[-1, -1] = step.b_gain * passing_left_frac(0.0, step_s), stays
+    b = np.zeros((size, 4))
     b[:n] = np.column_stack([step.b_heat, step.b_outdoor, step.b_solar, step.b_gain])
     hours = min(step_s, NOISE_SPAN_S) / 3600.0
     per_root_h = STATE_NOISE_K_PER_ROOT_H
-    noise = [per_root_h[min(k, len(per_root_h) - 1)] ** 2 * hours for k in range(n)]
-    q = np.diag([*noise, 0.0, PASSING_STD_W**2 * (1.0 - stays * stays)])
+    airs = rooms_of(building)
+    noise = [
+        per_root_h[0 if k in airs else min(k, len(per_root_h) - 1)] ** 2 * hours for k in range(n)
+    ]
+    q = np.diag([*noise, *(0.0 for _ in lasting), PASSING_STD_W**2 * (1.0 - stays * stays)])
     return f, b, q
 
 
@@ -133,9 +158,10 @@ def predict(
         return estimate
     f, b, q = _transition(building, step_s)
     u = np.array([heat_w, outdoor_c, ghi_w_per_m2, building.internal_gains_w + gain_w])
-    p = f @ covariance_of(estimate) @ f.T + q
-    p[-2, -2] += _drifted_w2(float(p[-2, -2]), lasting_std_w(building), step_s)
-    return _estimate(until, f @ _vector(estimate) + b @ u, p)
+    p, n = f @ covariance_of(estimate) @ f.T + q, len(estimate.state_c)
+    for i in range(n, len(p) - 1):
+        p[i, i] += _drifted_w2(float(p[i, i]), lasting_std_w(building), step_s)
+    return _estimate(until, f @ vector(estimate) + b @ u, p, n)
 
 
 def _drifted_w2(variance_w2: float, most_std_w: float, step_s: float) -> float:
@@ -146,38 +172,54 @@ def _drifted_w2(variance_w2: float, most_std_w: float, step_s: float) -> float:
 
 
 def innovation(estimate: Estimate, *, room_c: float, std_k: float) -> Innovation:
-    """How far a room reading lies from what was expected."""
+    """How far a reading of the first room lies from what was expected."""
     variance = float(covariance_of(estimate)[0, 0])
     return Innovation(room_c - estimate.state_c[0], math.sqrt(variance + std_k * std_k))
 
 
-def correct(estimate: Estimate, *, room_c: float, std_k: float) -> Estimate:
-    """Belief after a room reading with this standard deviation.
+def correct(estimate: Estimate, *, room_c: float, std_k: float, air: int = 0) -> Estimate:
+    """Belief after a reading with this standard deviation of the room whose state is `air`.
 
     A reading far outside what was expected counts for less, as if its noise explained the
     difference, but each one also widens the variances of the air and of the passing heat: an
     outlier passes, while a house that has really changed is believed after some readings. The more
     passes anyway (a stove, a window), the less a reading says of what lasts.
     """
-    z, p = _vector(estimate), covariance_of(estimate)
-    surprise_k = room_c - float(z[0])
+    z, p, n = vector(estimate), covariance_of(estimate), len(estimate.state_c)
+    surprise_k = room_c - float(z[air])
     noise = std_k * std_k
-    beyond = max((surprise_k / GATE_STD) ** 2 - (float(p[0, 0]) + noise), 0.0)
+    beyond = max((surprise_k / GATE_STD) ** 2 - (float(p[air, air]) + noise), 0.0)
     noise += beyond
-    gain = p[:, 0] / (p[0, 0] + noise)
-    gain[-2] /= 1.0 + (float(z[-1]) / NOTABLE_W) ** 2
+    gain = p[:, air] / (p[air, air] + noise)
+    gain[n:-1] /= 1.0 + (float(z[-1]) / NOTABLE_W) ** 2
     keep = np.eye(len(z))
-    keep[:, 0] -= gain
+    keep[:, air] -= gain
     joseph = keep @ p @ keep.T + noise * np.outer(gain, gain)
     if beyond > 0.0:
-        joseph[0, 0] += GATE_WIDENS_FRAC * beyond
+        joseph[air, air] += GATE_WIDENS_FRAC * beyond
         joseph[-1, -1] += PASSING_STD_W**2
-    return _estimate(estimate.at, z + gain * surprise_k, joseph)
+    return _estimate(estimate.at, z + gain * surprise_k, joseph, n)
+
+
+def taken_back(estimate: Estimate, free: Estimate, unread: Estimate, *, air: int) -> Estimate:
+    """The belief without what the readings of one room have said since `free` began without them.
+
+    What that room tells about is as in `free`, and as unsure as in `unread`: its zone's states and
+    lasting heat, for the first zone the passing heat too.
+    """
+    z, p, n = vector(estimate), covariance_of(estimate), len(estimate.state_c)
+    second = estimate.second_w is not None
+    theirs = [*range(n - 2, n), n] if second else []
+    own = theirs if air else [i for i in range(len(z)) if i not in theirs]
+    z[own] = vector(free)[own]
+    p[own], p[:, own] = 0.0, 0.0
+    p[np.ix_(own, own)] = covariance_of(unread)[np.ix_(own, own)]
+    return _estimate(free.at, z, p, n)
 
 
 def covariance_of(estimate: Estimate) -> FloatArray:
-    """The whole symmetric matrix over temperatures, lasting and passing heat."""
-    _, place = _packing(len(estimate.state_c) + 2)
+    """The whole symmetric matrix over what `vector` holds."""
+    _, place = _packing(len(vector(estimate)))
     return np.asarray(np.array(estimate.covariance)[place])
 
 
@@ -194,18 +236,22 @@ def _short(value: float) -> float:
     return float(f"{value:.{COVARIANCE_DIGITS}g}")
 
 
-def _vector(estimate: Estimate) -> FloatArray:
-    return np.array([*estimate.state_c, estimate.disturbance_w, estimate.passing_w])
+def vector(estimate: Estimate) -> FloatArray:
+    """z: temperatures, second (if there is one), lasting and passing heat."""
+    second = () if estimate.second_w is None else (estimate.second_w,)
+    return np.array([*estimate.state_c, *second, estimate.disturbance_w, estimate.passing_w])
 
 
-def _estimate(at: datetime, z: FloatArray, p: FloatArray) -> Estimate:
+def _estimate(at: datetime, z: FloatArray, p: FloatArray, states: int) -> Estimate:
     upper, _ = _packing(len(z))
     symmetric = 0.5 * (p + p.T)
-    *state_c, lasting_w, passing_w = z.tolist()
+    values = z.tolist()
+    *second, lasting_w, passing_w = values[states:]
     return Estimate(
         at=at,
-        state_c=tuple(state_c),
+        state_c=tuple(values[:states]),
         disturbance_w=lasting_w,
         passing_w=passing_w,
+        second_w=second[0] if second else None,
         covariance=tuple(_short(value) for value in symmetric.ravel()[upper].tolist()),
     )

@@ -51,6 +51,8 @@ class Block:
     tank_from_c: float | None = None  # of hot-water blocks: the upper layer
     tank_to_c: float | None = None
     marginal_per_kwh: float | None = None  # what one more kWh of heat in the rooms is worth
+    second_from_c: float | None = None  # the second zone, where there is one
+    second_to_c: float | None = None
 
 
 def explain(plan: Plan, request: PlanRequest | None = None) -> list[Block]:
@@ -71,6 +73,11 @@ def summary(plan: Plan) -> str:
     power, price = np.array(plan.power_w), np.array(plan.price_per_kwh)
     kwh = float(np.sum(power)) * plan.step_s / 3.6e6
     rooms = f"the rooms stay between {min(plan.room_c):.1f} and {max(plan.room_c):.1f} °C"
+    if plan.second is not None:
+        second_c = plan.second.room_c
+        rooms += (
+            f", those of the second zone between {min(second_c):.1f} and {max(second_c):.1f} °C"
+        )
     uses = f"In the next {hours:.0f} h the heat pump uses {kwh:.1f} kWh"
     paid = float(power @ price) / float(np.sum(power)) if kwh > 0.0 else float(np.mean(price))
     over = over_mean(paid, price)
@@ -154,6 +161,7 @@ def _block(of: Stretch, activity: Activity, reason: Reason, heat_w: float) -> Bl
     starts_at = plan.starts_at + timedelta(seconds=of.first * plan.step_s)
     room_from_c, room_to_c = _from_to(of, plan.room_c)
     tank = _from_to(of, plan.dhw_c) if activity is Activity.HOT_WATER else (None, None)
+    second = (None, None) if plan.second is None else _from_to(of, plan.second.room_c)
     worth = of.of(plan.marginal_per_kwh)
     return Block(
         starts_at=starts_at,
@@ -169,6 +177,8 @@ def _block(of: Stretch, activity: Activity, reason: Reason, heat_w: float) -> Bl
         tank_from_c=tank[0],
         tank_to_c=tank[1],
         marginal_per_kwh=round(float(np.mean(worth)), 6) if worth.size else None,
+        second_from_c=second[0],
+        second_to_c=second[1],
     )
 
 

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from mpc.arrays import FloatArray
 from mpc.blocks import Blocks, blocks_of
-from mpc.building import capacities_kwh_per_k, steady_state
+from mpc.building import capacities_kwh_per_k, rooms_of, steady_state
 from mpc.charges import Charges, charges
 from mpc.heat_pump import source_for
 from mpc.numbers_bill import peak_numbers, peak_shapes, site_numbers
@@ -105,7 +105,7 @@ def shape_of(stage: Stage) -> Shape:
     machine = compressor_shape(stage.request)
     return Shape(
         states=len(stage.house.start_c),
-        rooms=(0,),
+        rooms=rooms_of(request.building),
         blocks=len(blocks),
         fine=blocks.fine,
         segments=SEGMENTS,
@@ -193,13 +193,14 @@ def _hours_of_ends(stage: Stage) -> FloatArray:
 
 
 def _comfort_numbers(stage: Stage, curve: PowerCurve) -> dict[str, FloatArray]:
-    comfort, blocks, per_hour = stage.request.comfort, stage.blocks, stage.hours / stage.scale
-    drop_k, rise_k = _reserved_k(stage, curve)
+    request, blocks, per_hour = stage.request, stage.blocks, stage.hours / stage.scale
+    comfort, rooms = request.comfort, rooms_of(request.building)
+    bands, (drop_k, rise_k) = comfort.bands(len(rooms)), _reserved_k(stage, curve)
     below = comfort.below_price_per_kh * per_hour
-    step_h = stage.request.horizon.step_s / 3600.0
+    step_h = request.horizon.step_s / 3600.0
     return {
-        "low_c": blocks.highest(comfort.low_c) + drop_k,
-        "high_c": blocks.lowest(comfort.high_c) - rise_k,
+        "low_c": np.stack([blocks.highest(band.low_c) for band in bands]) + drop_k,
+        "high_c": np.stack([blocks.lowest(band.high_c) for band in bands]) - rise_k,
         "below_cost": below,
         "above_cost": comfort.above_price_per_kh * per_hour,
         "frost_c": np.array(comfort.frost_c),
@@ -212,19 +213,19 @@ def _comfort_numbers(stage: Stage, curve: PowerCurve) -> dict[str, FloatArray]:
 
 
 def _reserved_k(stage: Stage, curve: PowerCurve) -> tuple[FloatArray, FloatArray]:
-    """What the room would lose or gain if the reserve were called for its whole time.
+    """What each room would lose or gain if the reserve were called for its whole time.
 
-    Response of the room to a watt from now on times the heat that goes missing: reserved power
+    Response of the rooms to a watt from now on times the heat that goes missing: reserved power
     times heat over power of the pump at its largest heat.
     """
-    reserve, blocks = stage.request.reserve, stage.blocks
+    reserve, blocks, rooms = stage.request.reserve, stage.blocks, rooms_of(stage.request.building)
     if reserve is None:
-        return np.zeros(len(blocks)), np.zeros(len(blocks))
+        return np.zeros((len(rooms), len(blocks))), np.zeros((len(rooms), len(blocks)))
     steps = max(1, round(reserve.sustain_s / stage.request.horizon.step_s))
     _, pushed = _powers(stage.house.step.a, stage.house.step.b_heat, steps)
     power_w = curve.chord_slope * curve.heat_max_w + curve.chord_w
     cop = curve.heat_max_w / np.maximum(power_w, 1.0)
-    response = max(float(pushed[0]), 0.0) * cop
+    response = np.outer(np.maximum(pushed[list(rooms)], 0.0), cop)
     return response * blocks.highest(reserve.up_w), response * blocks.highest(reserve.down_w)
 
 
@@ -242,6 +243,7 @@ def _end_numbers(stage: Stage, curve: PowerCurve, tank: TankCurve | None) -> dic
         outdoor_c=float(np.mean(horizon.outdoor_c[last])),
         ghi_w_per_m2=float(np.mean(horizon.ghi_w_per_m2[last])),
         gain_w=float(np.mean(house.gain_w[last])),
+        second_w=house.second_w,
     )
     days = np.cumsum(stage.hours[::-1])[::-1] <= END_HOURS + 1e-9
     days[-1] = True

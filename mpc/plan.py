@@ -18,10 +18,10 @@ Trajectory: TypeAlias = tuple[float, ...]
 class Estimate:
     """What is believed of the house's state at an instant, and how sure.
 
-    `state_c` are the temperatures of air, mass and (if modelled) floor or radiators;
-    `disturbance_w` is the unexplained heat into the air that lasts, `passing_w` what fades within
-    hours; `covariance` is the upper triangle, row by row, over state, lasting and passing heat (K²,
-    K·W, W²).
+    `state_c` are the temperatures of the house's states (`mpc.building`); `disturbance_w` is the
+    unexplained heat into the air that lasts, `passing_w` what fades within hours, `second_w` what
+    lasts in the second zone alone; `covariance` is the upper triangle, row by row, over state,
+    second (if there is one), lasting and passing heat (K², K·W, W²).
     """
 
     at: datetime
@@ -29,6 +29,15 @@ class Estimate:
     disturbance_w: float
     covariance: tuple[float, ...]
     passing_w: float = 0.0
+    second_w: float | None = None  # None: there is no second zone
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoomBand:
+    """Where a room may be, per step of the horizon; both edges are soft."""
+
+    low_c: Trajectory
+    high_c: Trajectory
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +53,12 @@ class Comfort:
     mean_price_per_kh: float
     frost_c: float = 5.0  # below this every other wish is forgotten
     kept_k: Trajectory = ()  # how much the band is narrower than wanted, on both sides; () unsaid
+    second: RoomBand | None = None  # of the second zone, narrower alike; None: as of the first
+
+    def bands(self, rooms: int) -> tuple[RoomBand, ...]:
+        """The band of each of so many rooms; target and mean are wishes for the first alone."""
+        first = RoomBand(low_c=self.low_c, high_c=self.high_c)
+        return (first, self.second or first)[:rooms]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,6 +152,14 @@ class PlanRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SecondRoom:
+    """The second zone over a plan: temperature at the end of each step, and its band."""
+
+    room_c: Trajectory
+    band: RoomBand
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """One decision for every step. Powers in W, temperatures at the end of the step."""
 
@@ -153,7 +176,7 @@ class Plan:
     low_c: Trajectory
     high_c: Trajectory
     cost: float  # of the energy over the horizon, in the horizon's currency
-    discomfort_kh: float
+    discomfort_kh: float  # outside the band, of all rooms together
     outdoor_c: Trajectory = ()  # as it was forecast; empty in plans of earlier versions
     run_frac: Trajectory = ()  # share of the step the compressor heats the rooms; 0 or 1 if refined
     refined_steps: int = 0  # so many first steps hold whole decisions
@@ -165,6 +188,18 @@ class Plan:
     buffer_c: Trajectory = ()
     marginal_per_kwh: Trajectory = ()  # what one more kWh of heat in the rooms is worth
     margin_cost: float | None = None  # most that leaving the band's margin free costs; None unsaid
+    second: SecondRoom | None = None  # None: there is no second zone
+
+    @property
+    def rooms_c(self) -> tuple[Trajectory, ...]:
+        """The temperature of every room that has a band."""
+        return (self.room_c,) if self.second is None else (self.room_c, self.second.room_c)
+
+    @property
+    def bands(self) -> tuple[RoomBand, ...]:
+        """The band of each of them."""
+        first = RoomBand(low_c=self.low_c, high_c=self.high_c)
+        return (first,) if self.second is None else (first, self.second.band)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -151,8 +151,10 @@ def _cheaper_later(of: Stretch) -> bool:
 
 
 def _at_low(of: Stretch) -> bool:
-    above_low_k = of.of(of.plan.room_c) - of.of(of.plan.low_c)
-    return float(np.median(above_low_k)) <= NEAR_LOW_K
+    """The worse of the rooms is at the lower edge of its band."""
+    rooms = zip(of.plan.rooms_c, of.plan.bands, strict=True)
+    above_low_k = [float(np.median(of.of(c) - of.of(band.low_c))) for c, band in rooms]
+    return min(above_low_k) <= NEAR_LOW_K
 
 
 def _heater_needed(of: Stretch) -> bool:

@@ -1,14 +1,24 @@
 """A heat trajectory run through the house model: what every kind of plan is made of."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from mpc.arrays import FloatArray
-from mpc.building import Discrete, Steady, discretise, drive, simulate, steady_state
+from mpc.building import (
+    Discrete,
+    Steady,
+    discretise,
+    drive,
+    floor_of,
+    rooms_of,
+    simulate,
+    steady_state,
+)
 from mpc.estimator import passing_left_frac
 from mpc.heat_pump_source import planned_source_c
-from mpc.plan import Plan, PlanRequest, Trajectory
+from mpc.plan import Plan, PlanRequest, RoomBand, SecondRoom, Trajectory
 from mpc.power_curve import Emission, emission, flow_c, lowest_w, tank_power_w
 from mpc.power_curve import power_w as power_for
 from mpc.storage import (
@@ -37,6 +47,7 @@ class House:
     start_c: FloatArray
     drive_k: FloatArray  # states x steps; the start enters through the first column
     gain_w: FloatArray  # per step: internal gains, wind, unexplained heat, whose passing part fades
+    second_w: float = 0.0  # unexplained heat into the second zone alone
 
     def states_c(self, heat_w: FloatArray) -> FloatArray:
         """States at the end of every step (states x steps) under this heat."""
@@ -58,11 +69,13 @@ def house_of(request: PlanRequest) -> House:
     gone_s = max((request.estimate.at - horizon.starts_at).total_seconds(), 0.0)
     step = discretise(request.building, float(horizon.step_s))
     first = discretise(request.building, horizon.step_s - gone_s) if gone_s > 0.0 else step
-    gain_w = _gain_w(request, gone_s)
+    gain_w, second_w = _gain_w(request, gone_s), request.estimate.second_w or 0.0
     outdoor, ghi = np.array(horizon.outdoor_c), np.array(horizon.ghi_w_per_m2)
-    drive_k = drive(step, outdoor_c=outdoor, ghi_w_per_m2=ghi, gain_w=gain_w)
+    drive_k = drive(step, outdoor_c=outdoor, ghi_w_per_m2=ghi, gain_w=gain_w, second_w=second_w)
     start_c = np.array(request.estimate.state_c)
-    start_k = drive(first, outdoor_c=outdoor[0], ghi_w_per_m2=ghi[0], gain_w=gain_w[0])
+    start_k = drive(
+        first, outdoor_c=outdoor[0], ghi_w_per_m2=ghi[0], gain_w=gain_w[0], second_w=second_w
+    )
     drive_k[:, 0] = first.a @ start_c + start_k[:, 0]
     if request.missed_w:
         missed_w = np.array(request.missed_w)
@@ -75,6 +88,7 @@ def house_of(request: PlanRequest) -> House:
         start_c=start_c,
         drive_k=drive_k,
         gain_w=gain_w,
+        second_w=second_w,
     )
 
 
@@ -105,18 +119,20 @@ def steady_at_target(request: PlanRequest, house: House) -> Steady:
         room_c=request.comfort.target_c,
         outdoor_c=request.horizon.outdoor_c,
         gain_w=house.gain_w,
+        second_w=house.second_w,
     )
 
 
 def emission_at(request: PlanRequest, states_c: FloatArray) -> Emission:
     """Where the heat goes when the house passes through these states (states x steps)."""
+    floor = floor_of(request.building)
     return emission(
         heat_pump=request.heat_pump,
         emitter=request.emitter,
         limits=request.limits,
         source_c=planned_source_c(request),
         room_c=states_c[0],
-        floor_c=states_c[2] if len(states_c) > 2 else None,
+        floor_c=None if floor is None else states_c[floor],
     )
 
 
@@ -163,7 +179,8 @@ def plan_from(request: PlanRequest, house: House, wanted: Decisions, *, source: 
     if request.heater is not None:
         power = power + heated / request.heater.efficiency_frac
     power = np.round(power, 1)
-    room = tuple(np.round(states[0], ROOM_DIGITS).tolist())
+    rooms = [_kept(states[room]) for room in rooms_of(request.building)]
+    bands = comfort.bands(len(rooms))
     return Plan(
         made_at=request.made_at,
         starts_at=horizon.starts_at,
@@ -172,13 +189,13 @@ def plan_from(request: PlanRequest, house: House, wanted: Decisions, *, source: 
         heat_w=tuple(heat.tolist()),
         power_w=tuple(power.tolist()),
         flow_c=_kept(flow_c(where, heat)),
-        room_c=room,
+        room_c=rooms[0],
         price_per_kwh=horizon.price_per_kwh,
         price_known=horizon.price_known,
         low_c=comfort.low_c,
         high_c=comfort.high_c,
         cost=energy_cost(tuple(power.tolist()), horizon.price_per_kwh, horizon.step_s),
-        discomfort_kh=outside_kh(room, (comfort.low_c, comfort.high_c), horizon.step_s),
+        discomfort_kh=outside_kh(rooms, bands, horizon.step_s),
         outdoor_c=horizon.outdoor_c,
         run_frac=_kept(run),
         dhw_heat_w=() if layers_c is None else tuple(dhw.tolist()),
@@ -187,6 +204,7 @@ def plan_from(request: PlanRequest, house: House, wanted: Decisions, *, source: 
         dhw_ends_c=_charge_ends_c(request, house, dhw),
         heater_w=() if request.heater is None else tuple(heated.tolist()),
         buffer_c=_buffer_c(request, house, heat + heater, into_w),
+        second=None if len(rooms) == 1 else SecondRoom(room_c=rooms[1], band=bands[1]),
     )
 
 
@@ -282,8 +300,11 @@ def energy_cost(power_w: Trajectory, price_per_kwh: Trajectory, step_s: int) -> 
     return round(float(kwh @ np.array(price_per_kwh)), COST_DIGITS)
 
 
-def outside_kh(room_c: Trajectory, band_c: tuple[Trajectory, Trajectory], step_s: int) -> float:
-    """Kelvin-hours outside the band (low, high), both sides."""
-    room, low, high = np.array(room_c), np.array(band_c[0]), np.array(band_c[1])
-    outside_k = np.maximum(low - room, 0.0) + np.maximum(room - high, 0.0)
-    return round(float(np.sum(outside_k)) * step_s / 3600.0, COST_DIGITS)
+def outside_kh(rooms_c: Sequence[Trajectory], bands: Sequence[RoomBand], step_s: int) -> float:
+    """Kelvin-hours outside the bands, both sides, of all rooms together."""
+    total_kh = 0.0
+    for room_c, band in zip(rooms_c, bands, strict=True):
+        room, low, high = np.array(room_c), np.array(band.low_c), np.array(band.high_c)
+        outside_k = np.maximum(low - room, 0.0) + np.maximum(room - high, 0.0)
+        total_kh += float(np.sum(outside_k)) * step_s / 3600.0
+    return round(total_kh, COST_DIGITS)

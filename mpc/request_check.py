@@ -4,6 +4,7 @@ import math
 from dataclasses import fields, is_dataclass
 from typing import Any
 
+from mpc.building import capacities_kwh_per_k
 from mpc.peaks import FeeStep
 from mpc.plan import PlanRequest
 
@@ -61,9 +62,18 @@ def _wrong_shape(request: PlanRequest) -> str | None:
     into_s = (request.estimate.at - horizon.starts_at).total_seconds()
     if into_s >= horizon.step_s:
         return f"the estimate is {into_s:.0f} s into a horizon of {horizon.step_s} s steps"
-    states = 2 if request.building.floor_kwh_per_k is None else 3
+    states = len(capacities_kwh_per_k(request.building))
     if len(request.estimate.state_c) != states:
         return f"the estimate has {len(request.estimate.state_c)} states, the house {states}"
+    return _wrong_zones(request)
+
+
+def _wrong_zones(request: PlanRequest) -> str | None:
+    second = request.building.second_zone
+    if (request.estimate.second_w is None) != (second is None):
+        return "estimate and house do not have the same zones"
+    if second is not None and second.heat_frac is None:
+        return "a second zone with a heat input of its own cannot be planned"
     return None
 
 
@@ -76,6 +86,8 @@ def _lengths(request: PlanRequest) -> dict[str, int]:
         for name in names
     }
     charges = () if request.site is None else request.site.peaks
+    if (second := request.comfort.second) is not None:
+        found |= {"second.low_c": len(second.low_c), "second.high_c": len(second.high_c)}
     return found | {f"peak charge {c.name}": len(c.interval_of_step) for c in charges}
 
 
@@ -99,6 +111,9 @@ def _impossible(request: PlanRequest) -> str | None:
         positive["hot_water.tank.volume_l"] = request.hot_water.tank.volume_l
     if request.buffer is not None:
         positive["buffer.kwh_per_k"] = request.buffer.kwh_per_k
+    if (zone := building.second_zone) is not None:
+        for name in ("air_kwh_per_k", "mass_kwh_per_k", "air_mass_w_per_k", "mass_outdoor_w_per_k"):
+            positive[f"building.second_zone.{name}"] = getattr(zone, name)
     if building.floor_kwh_per_k is not None:
         positive["building.floor_kwh_per_k"] = building.floor_kwh_per_k
         positive["building.floor_air_w_per_k"] = building.floor_air_w_per_k

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mpc.arrays import FloatArray
+from mpc.building import floor_of
 from mpc.heat_pump import Rated, part_load_gain
 from mpc.plan import HeatLimits, PlanRequest
 from mpc.power_curve import Emission, heat_max_w, lowest_w
@@ -44,16 +45,22 @@ def net_limits(request: PlanRequest) -> HeatLimits:
 
 
 def heats_floor(request: PlanRequest) -> bool:
-    """The water meets the third state (a heated floor), not the room."""
+    """The water meets a heated floor, not the room."""
     has_floor = request.building.floor_kwh_per_k is not None
     return has_floor and request.emitter.design_floor_c is not None
+
+
+def heated_state(request: PlanRequest) -> int:
+    """The state that the water meets."""
+    floor = floor_of(request.building)
+    return floor if floor is not None and heats_floor(request) else 0
 
 
 def room_bounds(request: PlanRequest) -> RoomBounds:
     """The table for a request; one call of the bisection for all nodes and steps."""
     limits, comfort = net_limits(request), request.comfort
     floor = heats_floor(request)
-    start_c = request.estimate.state_c[2 if floor else 0]
+    start_c = request.estimate.state_c[heated_state(request)]
     low_c = min(start_c, *comfort.low_c) - BEYOND_K
     high_c = max(start_c, *comfort.high_c, limits.flow_max_c if floor else start_c) + BEYOND_K
     nodes_c = low_c + NODE_K * np.arange(int((high_c - low_c) / NODE_K) + 2)

@@ -5,14 +5,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from mpc.arrays import FloatArray
-from mpc.building import steady_state
+from mpc.building import floor_of, rooms_of, steady_state
 from mpc.plan import PlanRequest
 from mpc.replay import Decisions, House
 from mpc.rule_aim import Aim, Hold, RuleOptions
-from mpc.rule_bounds import heats_floor, room_bounds
+from mpc.rule_bounds import heated_state, room_bounds
 from mpc.rule_buffer import BufferSide
 from mpc.rule_machine import Work, machine_of, new_days
 from mpc.rule_tank import TankSide
+from mpc.second_zone import apart_w
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,7 @@ class _Rooms:
 def walk(request: PlanRequest, house: House, aim: Aim, options: RuleOptions) -> Decisions:
     """Step through the request's horizon with this aim; beside the aim decisions see the past only.
 
+    The aim is the first zone's; frost counts in every room.
     Order of precedence: limits, run and off times, frost, hold, start budget, hot water, rooms.
     Raises ValueError when the options do not fit the horizon.
     """
@@ -60,12 +62,20 @@ class _Walker:
         self._request, self._house, self._aim = request, house, aim
         building, horizon = request.building, request.horizon
         self._bounds = room_bounds(request)
-        self._heated = 2 if heats_floor(request) else 0
+        self._heated = heated_state(request)
+        self._floor, self._rooms_at = floor_of(building), list(rooms_of(building))
         self._weather_heat_w = steady_state(
-            building, room_c=aim.set_c, outdoor_c=horizon.outdoor_c, gain_w=house.gain_w
+            building,
+            room_c=aim.set_c,
+            outdoor_c=horizon.outdoor_c,
+            gain_w=house.gain_w,
+            second_w=house.second_w,
         ).heat_w
-        fast_kwh_per_k = np.array([building.air_kwh_per_k, 0.0, building.floor_kwh_per_k or 0.0])
-        self._weight = (fast_kwh_per_k / fast_kwh_per_k.sum())[: len(house.start_c)]
+        fast_kwh_per_k = np.zeros(len(house.start_c))
+        fast_kwh_per_k[0] = building.air_kwh_per_k
+        if self._floor is not None:
+            fast_kwh_per_k[self._floor] = building.floor_kwh_per_k
+        self._weight = fast_kwh_per_k / fast_kwh_per_k.sum()
         steps = len(horizon.outdoor_c)
         self._lasting_s = np.full(steps, float(horizon.step_s))
         self._lasting_s[0] *= house.first_frac
@@ -104,13 +114,13 @@ class _Walker:
         """Air and emitters together decide: what is in a heated floor will reach the rooms."""
         comfort, set_c = self._request.comfort, float(self._aim.set_c[k])
         aim_c = np.full(len(self._state), set_c)
-        if len(aim_c) > 2:
-            aim_c[2] = self._emitter_aim_c(k, set_c)
+        if self._floor is not None:
+            aim_c[self._floor] = self._emitter_aim_c(k, set_c)
         over_k = float(self._weight @ (self._state - aim_c))
         drive_k = self._house.drive_k[:, k]  # the first one holds the start already
         cooling_c = drive_k if k == 0 else self._house.step.a @ self._state + drive_k
         return _Rooms(
-            frost=float(self._state[0]) < comfort.frost_c,
+            frost=float(self._state[self._rooms_at].min()) < comfort.frost_c,
             over_k=over_k,
             warm=float(self._state[0]) >= comfort.high_c[k],
             cooling_c=cooling_c,
@@ -135,12 +145,16 @@ class _Walker:
         """
         b, horizon = self._request.building, self._request.horizon
         sun_w = b.solar_aperture_m2 * (1.0 - b.solar_to_mass_frac) * horizon.ghi_w_per_m2[k]
+        gain_w = float(self._house.gain_w[k])
         needed_w = (
             b.air_outdoor_w_per_k * (set_c - horizon.outdoor_c[k])
             + b.air_mass_w_per_k * (set_c - float(self._state[1]))
-            - float(self._house.gain_w[k])
+            - gain_w
             - sun_w
         )
+        if b.second_zone is not None:
+            colder_k = set_c - float(self._state[self._rooms_at[-1]])
+            needed_w += apart_w(b.second_zone, gain_w=gain_w, sun_w=sun_w, colder_k=colder_k)
         convective_frac = max(1.0 - b.heat_to_mass_frac, 0.1)  # purely radiant emitters are finite
         return set_c + max(needed_w, 0.0) / (b.floor_air_w_per_k * convective_frac)
 

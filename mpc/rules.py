@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from mpc.plan import Plan, PlanRequest
+from mpc.plan import Plan, PlanRequest, RoomBand, SecondRoom
 from mpc.power_curve import heat_max_w
 from mpc.replay import (
     emission_at,
@@ -106,17 +106,22 @@ def shifted(plan: Plan, now: datetime) -> Plan | None:
         for field in fields(plan)
         if isinstance(value := getattr(plan, field.name), tuple)  # every tuple is a trajectory
     }
+    second = plan.second
+    if second is not None:
+        band = RoomBand(low_c=second.band.low_c[gone:], high_c=second.band.high_c[gone:])
+        second = SecondRoom(room_c=second.room_c[gone:], band=band)
     cut = replace(
         plan,
         source="shifted",
         starts_at=plan.starts_at + timedelta(seconds=gone * plan.step_s),
         refined_steps=max(plan.refined_steps - gone, 0),
+        second=second,
         **left,
     )
     return replace(
         cut,
         cost=energy_cost(cut.power_w, cut.price_per_kwh, cut.step_s),
-        discomfort_kh=outside_kh(cut.room_c, (cut.low_c, cut.high_c), cut.step_s),
+        discomfort_kh=outside_kh(cut.rooms_c, cut.bands, cut.step_s),
     )
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mpc.arrays import FloatArray
+from mpc.building import floor_of
 from mpc.checks import broken
 from mpc.marginal import margin_cost, marginal_per_kwh
 from mpc.numbers import Stage, numbers_of, shape_of, stage_of
@@ -172,8 +173,11 @@ def _accepted(stage: Stage, ready: CompiledProblem, met: Conditions, found: _Fou
             marginal_per_kwh=found.marginal_per_kwh,
             margin_cost=found.margin_cost,
         )
-        rooms = ready.values("state_c", answer.x)[0]
-        error_k = float(np.max(np.abs(stage.blocks.at_end(np.array(plan.room_c)) - rooms)))
+        rooms_c = ready.values("state_c", answer.x)[list(ready.symbols.shape.rooms)]
+        error_k = max(
+            float(np.max(np.abs(stage.blocks.at_end(np.array(again)) - once)))
+            for again, once in zip(plan.rooms_c, rooms_c, strict=True)
+        )
         diagnostics = _diagnostics(
             list(found.relaxed),
             whole=found.whole,
@@ -289,7 +293,7 @@ def conditions_found(stage: Stage, ready: CompiledProblem, x: FloatArray) -> Con
 
 def conditions_at(stage: Stage, states_c: FloatArray, tank_c: FloatArray | None) -> Conditions:
     """Power curves where house and tank have these temperatures (states x blocks, blocks)."""
-    request, blocks = stage.request, stage.blocks
+    request, blocks, floor = stage.request, stage.blocks, floor_of(stage.request.building)
     limits = request.limits
     if limits.power_max_w is not None:
         lowest = blocks.lowest(limits.power_max_w) - request.compressor.circulation_w
@@ -300,7 +304,7 @@ def conditions_at(stage: Stage, states_c: FloatArray, tank_c: FloatArray | None)
         limits=limits,
         source_c=stage.source_c,
         room_c=states_c[0],
-        floor_c=states_c[2] if len(states_c) > 2 else None,
+        floor_c=None if floor is None else states_c[floor],
     )
     curve = power_curve(where, heat_max_w(where))
     water = request.hot_water

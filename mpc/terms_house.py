@@ -76,21 +76,18 @@ def comfort(s: Symbols) -> Term:
     room = s.unknown("state_c", s.shape.states, blocks)[list(s.shape.rooms)]
     below = s.unknown("below_k", rooms, blocks, nonneg=True)
     above = s.unknown("above_k", rooms, blocks, nonneg=True)
-    low = cp.vstack([s.number("low_c", blocks)] * rooms)
-    high = cp.vstack([s.number("high_c", blocks)] * rooms)
+    low, high = s.number("low_c", rooms, blocks), s.number("high_c", rooms, blocks)
     cost = cp.sum(below @ s.number("below_cost", blocks, nonneg=True))
     cost = cost + cp.sum(above @ s.number("above_cost", blocks, nonneg=True))
     return Term(cost, (room + below >= low, room - above <= high))
 
 
 def mean_room(s: Symbols) -> Term:
-    """The mean room temperature, recent past included, is not below the mean target; softly."""
-    rooms = s.shape.rooms
+    """The first room's mean, recent past included, is not below the mean target; softly."""
     debt = s.unknown("debt_kh", nonneg=True)
     hours = s.number("hours", s.shape.blocks)
     state = s.unknown("state_c", s.shape.states, s.shape.blocks)
-    mean = sum(state[i] for i in rooms) / len(rooms)
-    enough = hours @ mean + debt >= s.number("target_kh")
+    enough = hours @ state[s.shape.rooms[0]] + debt >= s.number("target_kh")
     return Term(s.number("mean_cost_per_kh", nonneg=True) * debt, (enough,))
 
 

@@ -33,14 +33,16 @@ def what_if(request: PlanRequest, change: Change) -> WhatIf | NotSolved:
 def _figures(stage: Stage, numbers: Numbers, posed: PlanRequest, plan: Plan) -> Figures:
     hours = step_hours(posed, stage.house)
     days = float(np.sum(hours)) / 24.0
-    costs, room, asked = worth(posed, plan), np.array(plan.room_c), stage.request.comfort
+    costs, rooms = worth(posed, plan), np.array(plan.rooms_c)
+    bands = stage.request.comfort.bands(len(rooms))
+    low, high = np.array([b.low_c for b in bands]), np.array([b.high_c for b in bands])
     return Figures(
         cost_per_day=(costs.energy - _left(stage, numbers, posed, plan)) / days,
         energy_kwh_per_day=float(hours @ np.array(plan.power_w)) / 1000.0 / days,
-        room_mean_c=float(hours @ room / np.sum(hours)),
-        room_lowest_c=float(room.min()),
-        below_kh_per_day=float(hours @ np.maximum(np.array(asked.low_c) - room, 0.0)) / days,
-        above_kh_per_day=float(hours @ np.maximum(room - np.array(asked.high_c), 0.0)) / days,
+        room_mean_c=float(hours @ rooms[0] / np.sum(hours)),
+        room_lowest_c=float(rooms.min()),
+        below_kh_per_day=float(np.sum(np.maximum(low - rooms, 0.0) @ hours)) / days,
+        above_kh_per_day=float(np.sum(np.maximum(rooms - high, 0.0) @ hours)) / days,
         peak_kw=float(np.max(import_kw(posed, plan))),
         peak_cost=costs.peaks,
     )

@@ -185,16 +185,23 @@ def _comfort(
     stage: Stage, numbers: Numbers, plan: Plan, hours: FloatArray
 ) -> dict[str, float]:  # fmt: skip
     """Kelvin-hours outside the band (as the reserve narrows it) and below the mean, priced."""
-    comfort, blocks, room = stage.request.comfort, stage.blocks, np.array(plan.room_c)
-    drop_k = blocks.spread(numbers["low_c"] - blocks.highest(comfort.low_c))
-    rise_k = blocks.spread(blocks.lowest(comfort.high_c) - numbers["high_c"])
-    cold_k = np.maximum(np.array(comfort.low_c) + drop_k - room, 0.0)
-    frost_k = FROST_PRICE_FACTOR * np.maximum(comfort.frost_c - room, 0.0)
-    warm_k = np.maximum(room - np.array(comfort.high_c) + rise_k, 0.0)
-    debt_kh = max(float(numbers["target_kh"]) - float(hours @ room), 0.0)
+    comfort, blocks = stage.request.comfort, stage.blocks
+    below_kh = above_kh = 0.0
+    for i, (room_c, band) in enumerate(
+        zip(plan.rooms_c, comfort.bands(len(plan.rooms_c)), strict=True)
+    ):
+        room = np.array(room_c)
+        drop_k = blocks.spread(numbers["low_c"][i] - blocks.highest(band.low_c))
+        rise_k = blocks.spread(blocks.lowest(band.high_c) - numbers["high_c"][i])
+        cold_k = np.maximum(np.array(band.low_c) + drop_k - room, 0.0)
+        frost_k = FROST_PRICE_FACTOR * np.maximum(comfort.frost_c - room, 0.0)
+        warm_k = np.maximum(room - np.array(band.high_c) + rise_k, 0.0)
+        below_kh += float(hours @ (cold_k + frost_k))
+        above_kh += float(hours @ warm_k)
+    debt_kh = max(float(numbers["target_kh"]) - float(hours @ np.array(plan.room_c)), 0.0)
     return {
-        "below": comfort.below_price_per_kh * float(hours @ (cold_k + frost_k)),
-        "above": comfort.above_price_per_kh * float(hours @ warm_k),
+        "below": comfort.below_price_per_kh * below_kh,
+        "above": comfort.above_price_per_kh * above_kh,
         "debt": comfort.mean_price_per_kh * debt_kh,
     }
 
