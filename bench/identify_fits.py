@@ -2,17 +2,21 @@
 
 import time
 from dataclasses import asdict, dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from bench.identify_bad import spoiled
-from bench.identify_houses import TRAINED_DAYS, DrawnHouse, drawn_house, loss_w_per_k
+from bench.identify_houses import STEP, TRAINED_DAYS, DrawnHouse, drawn_house, loss_w_per_k
 from bench.identify_measured import MeasuredHouse
 from bench.identify_records import recorded
 from bench.identify_score import day_ahead_bias_k, scores
 from bench.spec import Address, RunSpec, house_config
 from bench.zones import load_zone
 from controller.learn import day_one_prior
+from mpc.arrays import FloatArray
 from mpc.building import total_loss_w_per_k
 from mpc.house_data import HouseData
 from mpc.identify import identify
@@ -20,6 +24,7 @@ from mpc.identify_model import Identified, Order, Prior
 
 SPOILED_HOUSES = 2  # the first ones, each with every fault
 MEASURED_EVERY_H = 1
+HOUR = timedelta(hours=1)
 SETTLED_DAYS = 3  # of the unknown heat, before its days count
 
 
@@ -46,6 +51,7 @@ class FitFound:
     reasons: list[str]
     fit_cpu_s: float
     scores: dict[str, Any] | None  # of `Scores`; None where nothing can be predicted
+    sunny_scores: dict[str, Any] | None = None  # the same where the sun was measured
     loss_ratio: float | None = None  # learned over true heat loss
     unknown_w: float = 0.0
     unknown_bias_k: float | None = None
@@ -80,6 +86,7 @@ def simulated(number: int, seed: int, folder: Path) -> FitFound:
     if known.disturbed is not None:
         settled = split + SETTLED_DAYS * known.data.steps_per_day
         bias_k = day_ahead_bias_k(found, known.disturbed, settled)
+    sunny = replace(known.data, ghi_w_per_m2=shone_w_per_m2(drawn, len(known.data)))
     return replace(
         _fit_found(
             found,
@@ -89,11 +96,21 @@ def simulated(number: int, seed: int, folder: Path) -> FitFound:
             cpu_s=cpu_s,
         ),
         scores=asdict(scores(found, known.data, split)),
+        sunny_scores=asdict(scores(identify(sunny.part(0, split), prior), sunny, split)),
         loss_ratio=total_loss_w_per_k(found.building) / loss_w_per_k(drawn.house.truth.building),
         unknown_w=known.unknown_w,
         unknown_bias_k=bias_k,
         faults=_faults(trained, prior) if number < SPOILED_HOUSES else [],
     )
+
+
+def shone_w_per_m2(drawn: DrawnHouse, steps: int) -> FloatArray:
+    """Global irradiance as it was, per quarter of an hour: what a sensor nearby would have read."""
+    true = load_zone(drawn.zone).weather
+    hourly = np.add(true.direct_horizontal_w_per_m2, true.diffuse_horizontal_w_per_m2)
+    first_h = (drawn.start_at - true.starts_at) / HOUR
+    hours = np.floor(first_h + np.arange(steps) * (STEP / HOUR)).astype(np.int64)
+    return np.asarray(hourly[hours], dtype=np.float64)
 
 
 def of_record(house: MeasuredHouse) -> FitFound:
