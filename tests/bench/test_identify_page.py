@@ -32,6 +32,7 @@ def found(name: str, kind: str, day_k: float, **more: Any) -> FitFound:
         "reasons": [],
         "fit_cpu_s": 9.0,
         "scores": scores,
+        "sunny_scores": scores,
     }
     return FitFound(name=name, kind=kind, **(told | more))
 
@@ -51,7 +52,13 @@ def test_a_missed_target_says_no() -> None:
     good = told([found("0", "heavy", 0.2)], [found("FlexHouse", "measured", 0.4)])
     bad = told([found("0", "heavy", 0.6)], [found("FlexHouse", "measured", 0.6)])
 
-    for what in ("24 h RMSE, median", "24 h RMSE, 90th", "measured houses, 12 and 24 h"):
+    for what in (
+        "24 h RMSE, median, sun of the forecast",
+        "24 h RMSE, 90th percentile, sun of the forecast",
+        "24 h RMSE, median, sun measured",
+        "24 h RMSE, 90th percentile, sun measured",
+        "measured houses, 12 and 24 h",
+    ):
         assert target(good, what).endswith("| yes |")
         assert target(bad, what).endswith("| **no** |")
 
