@@ -45,10 +45,11 @@ from drivers.profile import load_profile
 log = logging.getLogger(__name__)
 
 BROKER_PATIENCE_S = 3.0
+"""How long a release without a service waits for the messages that the broker keeps."""
+
 HAND_BACK_PATIENCE_S = 45.0
 """How long a hand-back waits for a pump behind a broker to say what it holds; less than systemd's
 `TimeoutStopSec`. What is still open then is handed back by the next start."""
-"""How long a release without a service waits for the messages that the broker keeps."""
 
 SAID = "grid_operator"
 """The key in the store of what the grid operator has said."""
