@@ -185,7 +185,7 @@ def check(
     for said in tank, *([] if peak is None else [peak]):
         out.print(said, highlight=False, markup=False)
     if limited is not None:
-        out.print(limited.text, style=None if limited.stops else "yellow", highlight=False)
+        out.print(limited.text, style=None if limited.stops else "yellow", markup=False)
     if promise := frequency_words(settings):
         out.print(promise, highlight=False, markup=False)
     will = f"write {', '.join(granted)} to the pump." if granted else "only observe."

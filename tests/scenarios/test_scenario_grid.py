@@ -15,7 +15,7 @@ from controller.limit_log import episodes, planned_kwh
 from controller.planner import PLAN
 from controller.recorder import Records
 from controller.replay import replay
-from drivers.api import Sample, Signal
+from drivers.api import Capability, OperatingState, Sample, Signal
 from drivers.grid.limit import GridState
 from hil.control_box import ControlBox
 
@@ -29,8 +29,13 @@ class LimitedWorld(ScriptedWorld):
 
     box = ControlBox(TOPIC)
 
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.dhw_start_c = []
+
     async def advance(self, until):
         await super().advance(until)
+        self.dhw_start_c.append((until, self.house.firmware.dhw_start_c))
         self.box.advance(until.timestamp())
         for topic, payload, retain in self.box.pop_messages():
             self._mqtt.deliver(topic, payload, retain=retain)
@@ -59,12 +64,13 @@ def limited(
     lives=(),
     outside=lambda _, out: out,
     comfort=None,
+    heat_pump=None,
     **changes,
 ):
     """One run of the service, ended and begun again at each instant of `lives`."""
     chosen = spec(days=days, **changes)
     archive = archive_of(chosen)
-    sections = {} if comfort is None else {"comfort": comfort}
+    sections = {"comfort": comfort or {}, "heat_pump": heat_pump or {}}
     config = config_of(chosen, archive, directory, **sections).model_copy(
         update={"grid": GridSection.model_validate(grid)}
     )
@@ -266,3 +272,38 @@ def test_a_reduction_to_nothing_never_takes_the_heat_against_frost(tmp_path):
     assert min(story.story.rooms_c()) > FROST_C - 0.5
     assert window.frost_s > 0.0
     assert window.obeyed_at - window.received_at <= OBEYED_WITHIN
+
+
+@pytest.mark.parametrize("accept", [(), (Capability.DHW_SETPOINT,)], ids=["none", "set-point"])
+def test_the_pumps_own_hot_water_ends_under_a_limit_only_where_its_set_point_may_be_written(
+    tmp_path, accept
+):
+    def charges(world):
+        world.house.firmware.dhw_boost = True  # its own clock, or somebody at its display
+
+    script = {
+        at_hour(0.02): lambda world: world.box.lift(),
+        at_hour(0.3): charges,
+        at_hour(0.4): lambda world: world.box.limit(0.0, 1500.0),
+    }
+    story = limited(
+        tmp_path, script, days=1.0 / 24,
+        grid={"topic": TOPIC, "failsafe_w": 9000.0},
+        heat_pump={"accept_maturity": "field", "accept": (Capability.FLOW_SETPOINT, *accept)},
+    )  # fmt: skip
+    (dimmed,) = [e for e in log_of(story) if e.state is GridState.LIMITED]
+    states = [(r.at, r.snapshot.operating_state) for r in story.between(0.4, 0.8)]
+    charged = max(at for at, state in states if state is OperatingState.DHW) - dimmed.received_at
+    assert max(story.power_w(0.35, 0.4)) > 1000.0  # it did charge when the limit came
+    asked = [value for _, value in story.story.world.dhw_start_c]
+    if accept:
+        assert charged <= timedelta(minutes=2)
+        # the compressor's own shortest run goes on for the rooms
+        assert dimmed.obeyed_at - dimmed.received_at <= timedelta(minutes=10)
+        assert dimmed.dhw_over_s == 0.0
+        assert min(asked) == 35.0
+        assert asked[-1] == asked[0]
+    else:
+        assert charged > timedelta(minutes=15)
+        assert dimmed.dhw_over_s > 600.0
+        assert set(asked) == {asked[0]}
