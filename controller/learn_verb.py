@@ -9,6 +9,7 @@ import typer
 
 from controller.clock import WallClock
 from controller.config import HouseConfig
+from controller.forecasts import KNOWN
 from controller.learned import KEY, LESSONS, Lesson, Lessons
 from controller.model import HouseModel, house_model
 from controller.recorder import Records
@@ -74,6 +75,7 @@ def learn_command(
 
 def _study(settings: HouseConfig, days: float, *, resume: bool, keep: bool) -> "Study":
     """Read, learn, and unless it is a rehearsal keep what was adopted."""
+    from controller.hindsight import told_afterwards
     from controller.learn import learn  # the service stays small without it
     from controller.learn_data import house_data
 
@@ -86,7 +88,9 @@ def _study(settings: HouseConfig, days: float, *, resume: bool, keep: bool) -> "
         latest_at = records.latest_at()
         if latest_at is None:
             raise RecordError("nothing has been recorded yet")
-        data = house_data(records.records(latest_at - timedelta(days=days)), model)
+        seen = house_data(records.records(latest_at - timedelta(days=days)), model)
+        known = (KNOWN.validate_json(text) for text in records.contents("forecast"))
+        data = told_afterwards(seen, (one.weather for one in known if one.weather is not None))
     finally:
         records.close()
     study = learn(data, config=settings, model=model, lessons=lessons, at=_now())
