@@ -130,21 +130,22 @@ class Forecasts:
 
     def sky_at(self, at: datetime) -> float | None:
         """Irradiance forecast on the horizontal for an instant, as PV on a roof sees it."""
-        return _at(self._known.weather, at, "ghi_w_per_m2")
+        return value_at(self._known.weather, at, "ghi_w_per_m2")
 
     def outdoor_at(self, at: datetime) -> float | None:
         """Outdoor temperature forecast for an instant."""
-        return _at(self._known.weather, at, "outdoor_c")
+        return value_at(self._known.weather, at, "outdoor_c")
 
     def wind_at(self, at: datetime) -> float | None:
         """Wind forecast for an instant; None: nobody tells it."""
         weather = self._known.weather
         if weather is None or weather.wind_m_s is None:
             return None
-        return _at(in_force(weather, at, None), at, "wind_m_s")
+        return value_at(in_force(weather, at, None), at, "wind_m_s")
 
 
-def _at(weather: WeatherSeries | None, at: datetime, field: str) -> float | None:
+def value_at(weather: WeatherSeries | None, at: datetime, field: str) -> float | None:
+    """One of a forecast's series at an instant; None where it does not reach."""
     if weather is None:
         return None
     index = _index(weather, at)

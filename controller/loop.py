@@ -223,7 +223,7 @@ class Loop:
         if news is not None:
             self._keep("request", news.request, snapshot.at)
             if isinstance(news.result, Solved):
-                self._experience = self._experience.promised(news.result.plan)
+                self._experience = self._experience.promised(news.result.plan, news.request)
         planning.consider(snapshot.at, tasks, lambda: self._question(snapshot, belief, memory))
         plan, note = planning.plan_at(snapshot.at)
         return plan, note, news
@@ -236,8 +236,7 @@ class Loop:
         self._experience = self._experience.seen(
             snapshot, stages.config, stages.model,
             running_s=running_s(memory, snapshot), asked=asked,
-            outdoor_forecast_c=self._p.forecasts.outdoor_at(snapshot.at),
-            sky_w_per_m2=self._p.forecasts.sky_at(snapshot.at),
+            known=self._p.forecasts.known,
         )  # fmt: skip
 
     def _question(self, snapshot: Snapshot, belief: Belief, memory: Memory) -> PlanRequest:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from controller.config import HouseConfig
 from controller.estimate import Belief, emitter_now
 from controller.experience import Experience
+from controller.forecast_errors import errors_now
 from controller.forecasts import Known
 from controller.frequency_reserve import reserve_of
 from controller.grid_plan import power_limits_w
@@ -14,7 +15,7 @@ from controller.guard import Memory
 from controller.hot_water import TankLimits, hot_water_request
 from controller.hot_water_steering import reach_c
 from controller.hot_water_tank import APPROACH_K
-from controller.margin import Margin
+from controller.margin import Margin, weather_over_k2
 from controller.model import HouseModel
 from controller.pump_power import power_range
 from controller.site import site_of
@@ -58,7 +59,7 @@ def plan_request(
         now=at,
         step_s=int(config.control.step_s),
         length_s=int(config.control.horizon_s),
-        prices=_prices(known.prices),
+        prices=_prices(known.prices, experience.prices.beyond(config.zone)),
         weather=_weather(known.weather, snapshot, experience.outdoor),
         tariff=model.tariff,
     )
@@ -67,6 +68,8 @@ def plan_request(
     horizon = _with_wind(horizon, known.weather, snapshot, config)
     source_c = experience.brine.over(horizon, model.heat_pump, at)
     horizon = replace(horizon, source_c=source_c) if source_c else horizon
+    errors = errors_now(at, known, experience.weather, experience.prices.shape)
+    horizon = replace(horizon, errors=errors)
     pump = config.heat_pump
     limit = power_limits_w(
         horizon.starts_at, horizon.step_s, len(horizon.outdoor_c),
@@ -77,7 +80,7 @@ def plan_request(
         made_at=at,
         horizon=horizon,
         estimate=belief.estimate,
-        comfort=_comfort(horizon, belief, target_at, (config, experience.margin)),
+        comfort=_comfort(horizon, belief, target_at, (config, model, experience.margin)),
         limits=HeatLimits(
             flow_max_c=pump.flow_max_c,
             power_max_w=limit,
@@ -175,16 +178,19 @@ def _comfort(
     horizon: Horizon,
     belief: Belief,
     target_at: Callable[[datetime], Target],
-    kept: tuple[HouseConfig, Margin],
+    kept: tuple[HouseConfig, HouseModel, Margin],
 ) -> Comfort:
-    """The band of every step, narrower by the margin of its lead."""
-    config, margin = kept
+    """The band of every step, narrower by the margin of its lead and weather."""
+    config, model, margin = kept
     comfort = config.comfort
     step = timedelta(seconds=horizon.step_s)
     ends = [horizon.starts_at + step * (i + 1) for i in range(len(horizon.outdoor_c))]
     targets = [target_at(end) for end in ends]
-    leads_s = [horizon.step_s * (i + 1) for i in range(len(ends))]
-    free = [margin.kept_k(lead_s, comfort) for lead_s in leads_s]
+    weather_k2 = weather_over_k2(horizon, model.building)
+    free = [
+        margin.kept_k(horizon.step_s * (i + 1), comfort, of_weather_k2)
+        for i, of_weather_k2 in enumerate(weather_k2)
+    ]
     return Comfort(
         low_c=tuple(t.room_c - t.band_k + k for t, k in zip(targets, free, strict=True)),
         high_c=tuple(t.room_c + t.band_k - k for t, k in zip(targets, free, strict=True)),
@@ -198,11 +204,16 @@ def _comfort(
     )
 
 
-def _prices(series: PriceSeries | None) -> PriceForecast | None:
+def _prices(
+    series: PriceSeries | None, beyond: Callable[[datetime], float | None]
+) -> PriceForecast | None:
     if series is None:
         return None
     return PriceForecast(
-        starts_at=series.starts_at, step_s=series.step_s, per_kwh=tuple(series.per_kwh)
+        starts_at=series.starts_at,
+        step_s=series.step_s,
+        per_kwh=tuple(series.per_kwh),
+        beyond=beyond,
     )
 
 

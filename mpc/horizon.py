@@ -1,6 +1,6 @@
 """The grid of steps a plan is made on, and what is known for each of them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mpc.arrays import FloatArray
+from mpc.forecast_errors import ForecastErrors
 from mpc.tariff import Tariff
 
 DAY_S = 86_400
@@ -29,15 +30,20 @@ class Horizon:
     notes: tuple[str, ...]  # what had to be guessed, in words
     wind_m_s: tuple[float, ...] = ()  # at 10 m; none: as usual for the house
     source_c: tuple[float, ...] = ()  # of the brine, where it is known; none: by the weather
+    errors: ForecastErrors | None = None  # how old and how sure all this is; None: nobody says
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PriceForecast:
-    """Spot prices: entry i holds from `starts_at + i * step_s`; None where nobody knows yet."""
+    """Spot prices: entry i holds from `starts_at + i * step_s`; None where nobody knows yet.
+
+    `beyond` tells what is expected there, or None; without it the known days are the guess.
+    """
 
     starts_at: datetime
     step_s: int
     per_kwh: Sequence[float | None]
+    beyond: Callable[[datetime], float | None] = lambda _: None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,24 +120,33 @@ def _means(
 def _spot(
     edges_s: FloatArray, prices: PriceForecast | None
 ) -> tuple[FloatArray, NDArray[np.bool_], str]:
+    """Prices of the steps, which of them are known, and a word on the others.
+
+    A guess is never negative: nobody is paid for heat on the strength of one.
+    """
     nothing = np.zeros(len(edges_s) - 1, dtype=np.bool_)
     flat = np.full(len(nothing), FLAT_SPOT_PER_KWH)
     if prices is None:
         return flat, nothing, "no price is known: planned with a flat price"
+    told = [prices.beyond(datetime.fromtimestamp(edge_s, UTC)) for edge_s in edges_s[:-1]]
+    learned = np.array([np.nan if v is None else v for v in told], dtype=np.float64)
     values = np.array([np.nan if v is None else v for v in prices.per_kwh], dtype=np.float64)
-    if not np.isfinite(values).any():
+    shaped = bool(np.isfinite(learned).all())
+    if not np.isfinite(values).any() and not shaped:
         return flat, nothing, "no price is known: planned with a flat price"
     starts_s = _epoch_s(prices.starts_at)
     mean, share = _means(edges_s, starts_s, prices.step_s, values)
     known = share > 1.0 - 1e-9
     if known.all():
         return mean, known, ""
-    guess = _guessed_prices(
-        edges_s[:-1], starts_s + prices.step_s * np.arange(len(values), dtype=np.float64), values
-    )
+    if shaped:
+        guess, source = learned, "the shape of the days before"
+    else:
+        priced_s = starts_s + prices.step_s * np.arange(len(values), dtype=np.float64)
+        guess, source = _guessed_prices(edges_s[:-1], priced_s, values), "the known days"
     hours = float(np.sum(~known)) * (edges_s[1] - edges_s[0]) / HOUR_S
-    note = f"the price of {hours:g} h is a guess from the known days"
-    return np.where(known, mean, guess), known, note
+    note = f"the price of {hours:g} h is a guess from {source}"
+    return np.where(known, mean, np.maximum(guess, 0.0)), known, note
 
 
 def _guessed_prices(at_s: FloatArray, priced_s: FloatArray, values: FloatArray) -> FloatArray:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from controller.config_comfort import Comfort
-from controller.margin import LEADS_S, MARGIN, MOST_FRAC, Margin
+from controller.margin import LEADS_S, MARGIN, MOST_FRAC, MOST_WEATHER_FRAC, TRUSTED, Margin
 from mpc.plan import Plan
 
 AT = datetime(2024, 1, 15, 12, tzinfo=UTC)
@@ -88,3 +88,53 @@ def test_a_part_of_the_band_is_always_left(band_k: float) -> None:
 def test_a_short_plan_promises_only_what_it_covers() -> None:
     short = replace(plan(AT), room_c=(21.0,) * 6)
     assert [p.lead for p in Margin().promised(short).promises] == [0]
+
+
+# ---- the weather's part --------------------------------------------------------------------------
+
+
+def rough_weather(weather_k2: list[float], error_k: float = 0.3) -> Margin:
+    """Plans of a day and more under weather that may do this to the rooms, again and again."""
+    margin, at = Margin(), AT
+    for number in range(600):
+        told = (weather_k2[number % len(weather_k2)],) * len(LEADS_S)
+        margin = margin.promised(plan(at), told).seen(at, 21.0 + error_k, asked=True)
+        at += timedelta(minutes=15)
+    return margin
+
+
+def test_weather_as_usual_changes_nothing() -> None:
+    without = watched(0.3, 600)
+    margin = rough_weather([0.01])
+    assert margin.kept_k(3600.0, COMFORT, 0.01) == pytest.approx(without.kept_k(3600.0, COMFORT))
+    assert margin.kept_k(3600.0, COMFORT) == without.kept_k(3600.0, COMFORT)
+
+
+def test_more_is_kept_free_for_weather_that_is_less_sure_than_usual() -> None:
+    margin = rough_weather([0.0, 0.02])
+    calm, usual, rough = (margin.kept_k(3600.0, COMFORT, k2) for k2 in (0.0, 0.01, 0.02))
+    assert calm < usual < rough
+
+
+@pytest.mark.parametrize("size", [0.001, 0.03, 0.5, 40.0])
+def test_the_weather_is_never_counted_twice(size: float) -> None:
+    """Over the weather that was watched, the squares kept are those of the rooms' errors."""
+    wide = COMFORT.model_copy(update={"band_k": 4.0})
+    spread = [0.0, 0.5 * size, size]
+    margin = rough_weather(spread, error_k=0.4)
+    kept = [margin.kept_k(3600.0, wide, k2) for k2 in spread]
+    expected = watched(0.4, 600).kept_k(3600.0, wide)
+    trust = margin.errors[0].count / (margin.errors[0].count + TRUSTED)
+    measured = [(k - (1.0 - trust) * wide.margin_k) / trust for k in kept]
+    alone = (expected - (1.0 - trust) * wide.margin_k) / trust
+    assert sum(k * k for k in measured) / 3.0 == pytest.approx(alone * alone, rel=0.02)
+    assert min(measured) ** 2 >= (1.0 - MOST_WEATHER_FRAC) * 0.98 * alone * alone
+
+
+def test_on_the_first_day_weather_changes_nothing() -> None:
+    assert Margin().kept_k(3600.0, COMFORT, 5.0) == COMFORT.margin_k
+
+
+def test_a_margin_of_before_is_restored_without_the_weathers_part() -> None:
+    text = MARGIN.dump_json(watched(0.3, 20)).decode().replace(',"weather_k2":0.0', "")
+    assert MARGIN.validate_json(text) == watched(0.3, 20)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any
 
 import pytest
 
@@ -26,6 +25,15 @@ def look(at: datetime, outdoor_c: float | None) -> Snapshot:
     return Snapshot(at, {s: Reading(v, at) for s, v in values.items() if v is not None})
 
 
+def steady(at: datetime, outdoor_c: float) -> WeatherSeries:
+    """A forecast of sixty equal hours, issued now."""
+    hours = 60
+    return WeatherSeries(
+        issued_at=at, starts_at=at, step_s=3600, outdoor_c=(outdoor_c,) * hours,
+        ghi_w_per_m2=(0.0,) * hours, source="test",
+    )  # fmt: skip
+
+
 @pytest.fixture
 def experienced(config: HouseConfig) -> Callable[..., Experience]:
     """Two weeks of looks at this sensor, the forecast saying 2 °C all the time."""
@@ -36,7 +44,7 @@ def experienced(config: HouseConfig) -> Callable[..., Experience]:
             at = NOW - timedelta(minutes=15 * (14 * 96 - quarter - 1))
             found = found.seen(
                 look(at, sensor_c), config, model, running_s=0.0, asked=False,
-                outdoor_forecast_c=forecast_c,
+                known=Known(weather=None if forecast_c is None else steady(at, forecast_c)),
             )  # fmt: skip
         return found
 
@@ -45,14 +53,9 @@ def experienced(config: HouseConfig) -> Callable[..., Experience]:
 
 def planned_outdoor_c(config: HouseConfig, experience: Experience) -> tuple[float, ...]:
     model, snapshot = house_model(config), look(NOW, 3.0)
-    hours = 60
-    weather: Any = WeatherSeries(
-        issued_at=NOW, starts_at=NOW, step_s=3600, outdoor_c=(2.0,) * hours,
-        ghi_w_per_m2=(0.0,) * hours, source="test",
-    )  # fmt: skip
     return plan_request(
         snapshot,
-        known=Known(weather=weather),
+        known=Known(weather=steady(NOW, 2.0)),
         belief=first_belief(snapshot, model, None),
         target_at=lambda _: Target(21.0, 1.0, "configured"),
         model=model,
