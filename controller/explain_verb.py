@@ -9,6 +9,7 @@ import typer
 from rich.table import Table
 
 from controller.config import HouseConfig
+from controller.forecast_words import forecast_words, forecasts_as_dict
 from controller.history import Folder, opened
 from controller.planner import PLAN, REQUEST
 from controller.replay import recorded_config
@@ -58,7 +59,8 @@ def explain_command(
     made_of = request if request is not None and request.made_at == plan.made_at else None
     blocks = explain(plan, made_of)
     if as_json:
-        show_json(_as_dict(plan, blocks))
+        forecasts = None if made_of is None else forecasts_as_dict(made_of.horizon)
+        show_json({**_as_dict(plan, blocks), "forecasts": forecasts})
         return
     zone = settings.zone
     out.print(
@@ -70,6 +72,9 @@ def explain_command(
     out.print(summary(plan), markup=False, highlight=False)
     if plan.margin_cost is not None:
         out.print(_margin_words(plan, settings.tariff.currency), markup=False, highlight=False)
+    if made_of is not None:
+        for said in forecast_words(made_of.horizon, settings.tariff.currency):
+            out.print(said, markup=False, highlight=False)
     out.print(_table(blocks, settings))
 
 

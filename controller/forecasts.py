@@ -128,10 +128,6 @@ class Forecasts:
         middle = day.starts_at + timedelta(seconds=day.step_s * (index + 0.5))
         return self._sun([middle], [day.ghi_w_per_m2[index]])[0]
 
-    def sky_at(self, at: datetime) -> float | None:
-        """Irradiance forecast on the horizontal for an instant, as PV on a roof sees it."""
-        return value_at(self._known.weather, at, "ghi_w_per_m2")
-
     def outdoor_at(self, at: datetime) -> float | None:
         """Outdoor temperature forecast for an instant."""
         return value_at(self._known.weather, at, "outdoor_c")
