@@ -24,7 +24,8 @@ FIGURES = TypeAdapter(Figures)
 
 CODE = ("bench", "controller", "drivers", "hil", "mpc")
 SHOWN_ONLY = ("economy.py", "economy_page.py", "economy_tables.py", "economy_equal.py",
-              "economy_bills.py", "economy_cases.py")  # fmt: skip
+              "economy_bills.py", "economy_cases.py", "wrong_prior.py",
+              "wrong_prior_page.py")  # fmt: skip
 """Modules of the benchmark that choose runs or show them, but change none."""
 
 

@@ -12,7 +12,7 @@ from learning import NOW, biased_runs, days_of, identified
 
 from controller import learn as module
 from controller.config import HouseConfig
-from controller.learn import Study, day_ahead_rmse_k, learn
+from controller.learn import Study, day_ahead_rmse_k, day_one_prior, learn
 from controller.learn_data import house_data
 from controller.learned import Lessons
 from controller.model import HouseModel, house_model
@@ -21,6 +21,7 @@ from controller.snapshot import Missing, Reading, Snapshot
 from drivers.api import OperatingState, Signal
 from mpc.house_data import HouseData
 from mpc.identify_model import Identified, Prior
+from mpc.prior import TOLD_LOG_STD
 
 
 @pytest.fixture
@@ -182,6 +183,19 @@ def test_days_that_cannot_be_tested_adopt_nothing(night: Callable[..., Study]) -
     study = night(replace(data, heat_w=heat_w), bias_k=0.1)
     assert math.isnan(study.error_k)
     assert not study.adopted
+
+
+def test_what_the_owner_told_of_the_losses_is_sure_and_of_the_storage_a_guess(
+    config: HouseConfig,
+) -> None:
+    model = config.house.model.model_copy(
+        update={"mass_outdoor_w_per_k": 150.0, "air_outdoor_w_per_k": 50.0, "mass_kwh_per_k": 9.0}
+    )
+    house = config.house.model_copy(update={"model": model})
+    prior = day_one_prior(config.model_copy(update={"house": house}))
+    assert prior.building.mass_kwh_per_k == 9.0
+    assert prior.log_std["mass_outdoor_w_per_k"] == TOLD_LOG_STD
+    assert "mass_kwh_per_k" not in prior.log_std  # as unsure as any archetype's
 
 
 def test_less_than_a_week_teaches_nothing(night: Callable[..., Study]) -> None:
