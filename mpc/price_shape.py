@@ -20,8 +20,7 @@ FIRST_DAYS = 7
 """A week holds every kind of day; with less, the shape is not used."""
 
 MEMORY_WORKING_DAYS, MEMORY_DAYS_OFF = 10.0, 4.0
-"""Two weeks: of 4, 10, 20 and 40 days the best or next to it for DK1, DE-LU, NL, NO2, SE3, FI and
-FR, 2020 to 2025."""
+"""Two weeks; with four the shapes of DK1 and DE-LU in 2024 erred more (`bench.forecasts`)."""
 
 LASTS = 0.7
 """Of a day's distance from the usual level, what is left of it on the next."""
@@ -30,8 +29,8 @@ LEADS_DAYS = (1, 2)
 """Errors are known for the first day after the last one known, and for later ones."""
 
 USUAL_SPREAD_FRAC = 0.45
-"""Standard deviation of such errors over the mean price before any were seen: DK1 and DE-LU 2024
-(`python -m bench.forecasts`)."""
+"""Standard deviation of such errors over the mean price before any were seen, from the widths that
+`python -m bench.forecasts` finds for DK1 and DE-LU in 2024."""
 
 FORGOTTEN_DAYS = 60
 """A shape that nobody has renewed for so long is of another season."""
