@@ -13,7 +13,7 @@ from controller.guard_types import (
     Situation,
     Verdict,
 )
-from drivers.api import Knob
+from drivers.api import Capability, Knob, Signal
 
 
 def within_grid_limit(verdict: Verdict, situation: Situation) -> Verdict:
@@ -57,6 +57,21 @@ def _reaches(knob: Knob, hold: GridHold) -> bool:
     return span(knob)[0] <= hold.allowed_w
 
 
+def _cooler_tank(situation: Situation) -> dict[Capability, float]:
+    """Hot water at rest. The pump's own set-point is not known: one that might be lower, because
+    the tank is, is left as it is."""
+    limits, tank_c = situation.limits, situation.snapshot.value(Signal.DHW_C)
+    steered, own = limits.tank_knob, limits.tank_limit_knob
+    bound = {} if steered is None else {steered.capability: rest_setting(steered)}
+    if own is None or own.capability in bound:
+        return bound
+    rest_c = rest_setting(own)
+    lowered = situation.before(own.capability) is not None
+    if lowered or tank_c is None or tank_c >= rest_c:
+        bound[own.capability] = rest_c
+    return bound
+
+
 def _by_less_heat(wished: Settings, hold: GridHold, situation: Situation) -> Settings:
     limits = situation.limits
     knob, power_knob = limits.knob, limits.power_knob
@@ -65,8 +80,7 @@ def _by_less_heat(wished: Settings, hold: GridHold, situation: Situation) -> Set
     rests = hold.step is Held.RESTED or (blind and not situation.at_frost_floor)
     if not (rests or blind) and (by_number or hold.step is Held.WATCHED):
         return {}
-    tank_knobs = (limits.tank_knob, limits.tank_limit_knob)
-    bound = {each.capability: rest_setting(each) for each in tank_knobs if each is not None}
+    bound = _cooler_tank(situation)
     if knob is None or limits.rest_value is None:
         return bound
     if not rests and blind and knob.capability not in DIRECT:

@@ -254,6 +254,14 @@ def test_own_hot_water_is_left_alone_while_a_number_or_a_quiet_pump_keeps_the_li
     assert in_vain.settings == {FLOW: LIMITS.rest_value, POWER: 2900.0, TANK: 40.0}
 
 
+def test_a_tank_that_may_have_a_lower_set_point_of_its_own_is_not_warmed_by_a_limit():
+    cool, warm = (seen(operating_state=2.0, dhw_c=c) for c in (39.9, 40.0))
+    assert TANK not in bound(Allowed({FLOW: 45.0}), cool, after(cool), OWN_TANK).settings
+    assert bound(Allowed({FLOW: 45.0}), warm, after(warm), OWN_TANK).settings[TANK] == 40.0
+    ours = Situation(cool, Memory(settings={TANK: 40.0}, grid=after(cool)), OWN_TANK)
+    assert within_grid_limit(Allowed({FLOW: 45.0}), ours).settings[TANK] == 40.0
+
+
 def test_legionella_waits_for_the_end_of_a_limit():
     over = [seen(minutes=m, operating_state=2.0, dhw_c=58.0) for m in (0, 1, 2)]
     memory = Memory(True, AT, {FLOW: 45.0, TANK: 60.0}, grid=after(*over))

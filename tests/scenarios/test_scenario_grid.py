@@ -20,6 +20,7 @@ from drivers.grid.limit import GridState
 from hil.control_box import ControlBox
 
 TOPIC = "grid/limit"
+FLOW = Capability.FLOW_SETPOINT
 LIMIT_W, WINDOW_W = 900.0, 700.0
 OBEYED_WITHIN = timedelta(minutes=5)
 
@@ -259,6 +260,7 @@ def test_a_reduction_to_nothing_never_takes_the_heat_against_frost(tmp_path):
         tmp_path, script, days=5.3 / 24, comfort={"frost_c": FROST_C, "away_c": 20.0},
         outside=without_hot_water,
         grid={"topic": TOPIC, "failsafe_w": 9000.0, "connected_w": 6000.0, "recovery": "1 min"},
+        heat_pump={"accept_maturity": "field", "accept": (FLOW, Capability.POWER_LIMIT)},
     )  # fmt: skip
     (window,) = [e for e in log_of(story) if e.state is GridState.REDUCTION]
     inside = story.between(1.1, 5.0)
@@ -289,7 +291,7 @@ def test_the_pumps_own_hot_water_ends_under_a_limit_only_where_its_set_point_may
     story = limited(
         tmp_path, script, days=1.0 / 24,
         grid={"topic": TOPIC, "failsafe_w": 9000.0},
-        heat_pump={"accept_maturity": "field", "accept": (Capability.FLOW_SETPOINT, *accept)},
+        heat_pump={"accept_maturity": "field", "accept": (FLOW, *accept)},
     )  # fmt: skip
     (dimmed,) = [e for e in log_of(story) if e.state is GridState.LIMITED]
     states = [(r.at, r.snapshot.operating_state) for r in story.between(0.4, 0.8)]
