@@ -17,6 +17,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict
 from itertools import product
 from pathlib import Path
+from statistics import linear_regression
 
 from bench.chaos_season import (
     LONGEST_MIN,
@@ -83,10 +84,16 @@ def read(path: Path) -> list[Week]:
 
 
 def growth_frac(weeks: Sequence[Week]) -> float | None:
-    """The most that resident memory grew in a process after its first week; None: no second one."""
-    first_mb = {week.begun: week.rss_mb for week in weeks if week.number == week.begun}
-    later = [week.rss_mb / first_mb[week.begun] - 1.0 for week in weeks if week.number > week.begun]
-    return max(later, default=None)
+    """How much a process grew from its first week's end to its last's, by the straight line through
+    all of them; the most of several processes, None where none lived for two weeks."""
+    grown: list[float] = []
+    for begun in {week.begun for week in weeks}:
+        mine = [week for week in weeks if week.begun == begun]
+        if len(mine) > 1:
+            ages = [week.number - begun for week in mine]
+            slope_mb, first_mb = linear_regression(ages, [week.rss_mb for week in mine])
+            grown.append(slope_mb * max(ages) / first_mb)
+    return max(grown, default=None)
 
 
 def page(weeks: Sequence[Week]) -> str:
@@ -116,6 +123,9 @@ well: it rests and runs for ten minutes at least and starts three times an hour 
 Each season is one process, service and house together; its memory is looked at when a week ends.
 Left behind: asyncio tasks, threads and open files after the end of the service, more than before
 its start. With faults the service is killed now and then; without, it is the same one all season.
+Growth is that of the straight line through the readings at the end of every week. A single reading
+swings by a few megabytes: SQLite keeps pages of its files, of which a killed service begins with
+none, and what is free of the C library's heap lies scattered.
 
 {markdown_table([memory_row(p, of) for p in PROFILES for of in (struck, plain)])}"""
 
@@ -174,8 +184,8 @@ def memory_row(profile: str, weeks: Sequence[Week]) -> Row:
         "faults a day": f"{mine[0].per_day:g}",
         "processes": len({week.begun for week in mine}),
         "MB after the first week": f"{mine[0].rss_mb:.0f}",
-        "MB after the last": f"{mine[-1].rss_mb:.0f}",
-        "most growth after a first week %": None if grown is None else f"{100.0 * grown:.1f}",
+        "most later": f"{max(week.rss_mb for week in mine[1:] or mine):.0f}",
+        "growth after the first week %": None if grown is None else f"{100.0 * grown:.1f}",
         "tasks at a week's end": f"{min(w.tasks for w in mine)} to {max(w.tasks for w in mine)}",
         "left behind": max(left, default=None),
     }

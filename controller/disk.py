@@ -16,6 +16,10 @@ IN_MEMORY = Path(":memory:")
 
 _COMPANIONS = ("-wal", "-shm")
 
+CACHE_KIB = 1024
+"""Of each file in memory at most: what a transaction of ours changes. SQLite's own 2,000 would fill
+up over weeks."""
+
 LOCKED_S = 1.0
 """How long a cycle waits for somebody else's lock on a file; what it could not write waits."""
 
@@ -36,6 +40,7 @@ def opened(
             _give_to_the_owner_of_its_folder(path)
         db.execute("PRAGMA journal_mode=WAL")
         db.execute(f"PRAGMA synchronous={synchronous}")
+        db.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
         if checked:
             ((found,), *_) = db.execute("PRAGMA quick_check").fetchall()
             if found != "ok":

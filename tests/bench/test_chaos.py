@@ -98,14 +98,15 @@ def test_weeks_are_read_up_to_the_first_that_is_missing_and_the_last_word_counts
     assert read(path) == [first, ended]
 
 
-def test_memory_grows_from_the_first_week_of_each_process() -> None:
-    weeks = [
-        replace(PLAIN, number=number, begun=begun, rss_mb=rss_mb)
-        for number, begun, rss_mb in ((0, 0, 200.0), (1, 0, 202.0), (2, 2, 100.0), (3, 2, 104.0))
-    ]
-    assert growth_frac(weeks) == pytest.approx(0.04)
-    assert growth_frac(weeks[:1]) is None
-    assert memory_row("nibe_s", weeks)["processes"] == 2
+def test_memory_grows_by_the_line_through_all_weeks_of_a_process() -> None:
+    steady = [replace(PLAIN, number=number, rss_mb=200.0 + number) for number in range(5)]
+    assert growth_frac(steady) == pytest.approx(0.02)
+    swung = [replace(week, rss_mb=week.rss_mb + 3.0 * (week.number == 2)) for week in steady]
+    assert growth_frac(swung) == pytest.approx(4.0 / 200.6)
+    again = [replace(PLAIN, number=5 + n, begun=5, rss_mb=100.0 + 4.0 * n) for n in range(2)]
+    assert growth_frac([*steady, *again]) == pytest.approx(0.04)
+    assert growth_frac(steady[:1]) is None
+    assert memory_row("nibe_s", [*steady, *again])["processes"] == 2
 
 
 def test_the_page_of_chaos_says_how_many_weeks_were_run() -> None:

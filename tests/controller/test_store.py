@@ -156,6 +156,12 @@ def test_both_files_wait_for_the_medium_at_every_save(tmp_path: Path) -> None:
             assert database.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
 
 
+def test_a_file_fills_no_more_memory_than_a_megabyte(tmp_path: Path) -> None:
+    with open_store(tmp_path / "state.db") as store:
+        for database in (store.database, store._learned):
+            assert database.execute("PRAGMA cache_size").fetchone() == (-1024,)  # KiB
+
+
 def test_a_damaged_state_is_restored_from_its_copy_and_nothing_else_is_lost(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
