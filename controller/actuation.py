@@ -30,6 +30,15 @@ PREFERRED = (
 DIRECT_RANGE_K = 10.0
 """How far the flow may lead or lag the one that the emitters need at rest."""
 
+LACK_GAIN, MOST_LACK_K = 2.0, 3.0
+"""Heat that a heating pump lacks is asked for on top, so many times over and up to so many kelvins:
+a pump's own control closes small gaps of flow temperature slowly, for half an hour after starts,
+charges and defrosts. What is asked on top ends with the lack."""
+
+BEHIND_K = 2.0
+"""A pump that heats the tank and shall go on for the rooms is asked for so little less than its
+flow that it does not stop for having become too hot."""
+
 BLOCK_STATE, NORMAL_STATE, RAISED_STATE, FORCED_STATE = 1.0, 2.0, 3.0, 4.0
 """SG Ready: the compressor must stand; as the pump would by itself; more; all that it can."""
 
@@ -52,6 +61,7 @@ class HeatPath:
     floor_c: float | None
     water_w_per_k: float
     settled: bool  # the pump has heated long enough for its return to tell the emitters' state
+    given_w: float | None = None  # heat the pump gives now; None: nothing tells
 
 
 def heat_setting(knob: Knob, heat_w: float, *, path: HeatPath, snapshot: Snapshot) -> float:
@@ -66,16 +76,21 @@ def _flow_c(heat_w: float, path: HeatPath, snapshot: Snapshot) -> float:
     """Flow temperature for this heat: return + heat / capacity flow, once the return tells.
 
     That is a heat command: the set-point follows emitters that warm up, where their final
-    temperature at once would make the pump race. Before it heats, and as a bound, the emitters at
-    rest; in its first minutes water that stood in the pipes may be colder or warmer than they are:
-    then never more than they need at rest.
+    temperature at once would make the pump race, and leads while heat is lacking. Before it heats,
+    and as a bound, the emitters at rest; in its first minutes water that stood in the pipes may be
+    colder or warmer than they are: then never more than they need at rest. A charge of the tank is
+    to end without a stop.
     """
     rest_c = float(flow_for_heat(path.emitter, heat_w, path.room_c, path.floor_c))
-    return_c = snapshot.value(Signal.RETURN_C)
-    heating = snapshot.operating_state is OperatingState.HEATING
-    if return_c is None or not heating:
+    return_c, state = snapshot.value(Signal.RETURN_C), snapshot.operating_state
+    if state is OperatingState.DHW and snapshot.compressor_on:
+        flow_c = snapshot.value(Signal.FLOW_C)
+        return rest_c if flow_c is None else max(rest_c, flow_c - BEHIND_K)
+    if return_c is None or state is not OperatingState.HEATING:
         return rest_c
-    direct_c = return_c + heat_w / path.water_w_per_k
+    lacking_w = 0.0 if path.given_w is None else max(heat_w - path.given_w, 0.0)
+    lead_k = min(LACK_GAIN * lacking_w / path.water_w_per_k, MOST_LACK_K)
+    direct_c = return_c + heat_w / path.water_w_per_k + lead_k
     most_c = rest_c + DIRECT_RANGE_K if path.settled else rest_c
     return min(max(direct_c, rest_c - DIRECT_RANGE_K), most_c)
 

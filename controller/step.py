@@ -202,25 +202,25 @@ def _run_or_rest(
             always=machine.always_held,
         )  # fmt: skip
         return Wanted({knob.capability: value}, True, heat_w, plan.source, "heat")
-    path = _heat_path(belief, model, memory, snapshot.at)
+    path = _heat_path(belief, model, memory, snapshot)
     stated_w = lowest_heat_w(snapshot, replace(belief, lowest_frac=None), model, machine)
     at_lowest = heat_w <= AT_LOWEST_FRAC * least_w
     value = heat_setting(knob, stated_w if at_lowest else asked_w, path=path, snapshot=snapshot)
-    if running and knob.capability is Capability.FLOW_SETPOINT:
-        given_w = delivered_heat_w(snapshot, model)
-        if given_w is not None and given_w <= SLOWED_DOWN_FRAC * asked_w:
-            value = in_range(knob, _kept_running(value, snapshot))
+    slow = path.given_w is not None and path.given_w <= SLOWED_DOWN_FRAC * asked_w
+    if running and slow and knob.capability is Capability.FLOW_SETPOINT:
+        value = in_range(knob, _kept_running(value, snapshot))
     return Wanted({knob.capability: value}, True, heat_w, plan.source, "heat")
 
 
-def _heat_path(belief: Belief, model: HouseModel, memory: Memory, at: datetime) -> HeatPath:
+def _heat_path(belief: Belief, model: HouseModel, memory: Memory, snapshot: Snapshot) -> HeatPath:
     since = memory.since if memory.compressor_on else None
     return HeatPath(
         emitter=emitter_now(belief, model),
         room_c=belief.estimate.state_c[0],
         floor_c=_floor_c(belief),
         water_w_per_k=belief.water_w_per_k,
-        settled=since is not None and at - since >= SETTLED_AFTER,
+        settled=since is not None and snapshot.at - since >= SETTLED_AFTER,
+        given_w=delivered_heat_w(snapshot, model),
     )
 
 
