@@ -44,6 +44,7 @@ PAGE = Path(__file__).resolve().parent.parent / "docs" / "benchmarks" / "forecas
 RESULTS = Path(__file__).resolve().parent.parent / ".forecasts"
 KEPT_DAYS = 8  # a week before today, as live services keep it, and today
 WARM_UP_DAYS = 30
+FIRST, LAST = date(2024, 1, 1), date(2024, 12, 28)
 HOUSE, ZONE, FIRST_DAY, DAYS = "timber1972", "DE_LU", "2024-03-18", 7.0
 PACE = (("cycle", "3 min"), ("plan_every", "30 min"))
 PAGE_HEAD = """# How sure forecasts are
@@ -84,12 +85,12 @@ plans take its usual size out and put in that of their own hours.
 # ---- prices --------------------------------------------------------------------------------------
 
 
-def price_rows() -> list[Row]:
-    """Every zone, one and two days ahead."""
-    return [row for zone in zones() for row in _zone_rows(zone)]
+def price_rows(last: date = LAST) -> list[Row]:
+    """Every zone, one and two days ahead, from the days up to `last`."""
+    return [row for zone in zones() for row in _zone_rows(zone, last)]
 
 
-def _zone_rows(name: str) -> list[Row]:
+def _zone_rows(name: str, last: date) -> list[Row]:
     zone = load_zone(name)
     local, hourly = ZoneInfo(zone.timezone), zone.spot_per_kwh
     memory = PriceMemory()
@@ -97,12 +98,12 @@ def _zone_rows(name: str) -> list[Row]:
     by_known: dict[int, list[float]] = {1: [], 2: []}
     inside: dict[int, list[bool]] = {1: [], 2: []}
     widths: dict[int, list[float]] = {1: [], 2: []}
-    day = date(2024, 1, 1)
-    while day < date(2024, 12, 29):
+    day = FIRST
+    while day <= last:
         ends = [_midnight(day + timedelta(days=k), local) for k in (1, 2, 3)]
         series = _known(hourly.per_kwh, hourly.starts_at, _midnight(day, local), ends[0])
         memory = memory.seen(series, local, ends[0])
-        for ahead in (1, 2) if day >= date(2024, 1, 1) + timedelta(days=WARM_UP_DAYS) else ():
+        for ahead in (1, 2) if day >= FIRST + timedelta(days=WARM_UP_DAYS) else ():
             real = _between(hourly.per_kwh, hourly.starts_at, ends[ahead - 1], ends[ahead])
             span = slice((ends[ahead - 1] - ends[0]) // HOUR, (ends[ahead] - ends[0]) // HOUR)
             shaped = real - _guess(series, memory, local)[span]
