@@ -80,8 +80,8 @@ def forgets(kept: Memory, memory: Memory) -> bool:
     return (
         not -GIVEN_BACK_S < more_s <= 0.0
         or memory.grid != kept.grid
-        or memory.starts[-1:] > kept.starts[-1:]
-        or memory.own_starts[-1:] > kept.own_starts[-1:]
+        or not {*memory.starts} <= {*kept.starts}
+        or not {*memory.own_starts} <= {*kept.own_starts}
     )
 
 
