@@ -21,6 +21,7 @@ ENERGY_TAX_EUR_PER_KWH = 0.055
 VAT_FRAC = 0.25
 
 SENSOR_TOPIC = "zigbee2mqtt/living_room"
+SECOND_SENSOR_TOPIC = "zigbee2mqtt/bedroom"
 THERMOSTAT_TOPIC = "zigbee2mqtt/thermostat"
 PUMP_UNIT, METER_UNIT = 1, 2
 
@@ -58,6 +59,7 @@ class RunSpec:
     model: tuple[tuple[str, float], ...] = ()  # [house.model], where somebody knows better
     control: tuple[tuple[str, str], ...] = ()  # further settings of [control]
     comfort: tuple[tuple[str, float], ...] = ()
+    second_zone: tuple[tuple[str, float], ...] = ()  # [house.second_zone]; (): one zone
 
     @property
     def end_at(self) -> datetime:
@@ -130,6 +132,9 @@ def house_config(
             "socket": str(directory / "heatherd.sock"),
         },
     }
+    if spec.second_zone:
+        data["house"]["second_zone"] = dict(spec.second_zone)
+        data["second_room"] = {"sensor_topic": SECOND_SENSOR_TOPIC}
     if spec.hot_water and can_steer_hot_water(spec.profile):
         data["hot_water"] = _hot_water(house)
     return parse_config(data)

@@ -160,8 +160,10 @@ def _duties(config: HouseConfig, outside: Outside) -> list[Duty]:
 
 def stale_limits_s(config: HouseConfig) -> Mapping[Signal, float]:
     """How old a reading may be, by signal, where that is not the usual."""
-    room = config.room
+    room, second = config.room, config.second_room
     of_the_room = {} if room is None else dict.fromkeys(ROOM_SIGNALS, room.stale_after_s)
+    if second is not None:
+        of_the_room[Signal.SECOND_ROOM_C] = second.stale_after_s
     return {**of_the_room, **(config.control.stale_after_s or {})}
 
 

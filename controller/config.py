@@ -81,7 +81,7 @@ class Control(_Section):
         None,
         alias="stale_after",
         description='by signal, such as { outdoor_c = "30 min" }: an older reading is missing; '
-        "default: 5 min, for signals of the room room.stale_after",
+        "default: 5 min, for signals of a room its stale_after",
     )
 
     @model_validator(mode="after")
@@ -120,6 +120,9 @@ class HouseConfig(_Section):
     grid: GridSection | None = Field(None)
     frequency: FrequencySection | None = Field(None)
     room: Room | None = Field(None)
+    second_room: Room | None = Field(
+        None, description="as [room], for the rooms of [house.second_zone]: only the temperature"
+    )
     comfort: Comfort = Field(default_factory=Comfort)
     hot_water: HotWaterSection = Field(default_factory=HotWaterSection)
     site: SiteSection = Field(default_factory=SiteSection)
@@ -156,6 +159,14 @@ class HouseConfig(_Section):
             raise ValueError("comfort.margin_k must be smaller than comfort.band_k")
         if not comfort.frost_c < comfort.away_c <= comfort.room_c < comfort.room_max_c:
             raise ValueError("comfort: frost_c < away_c <= room_c < room_max_c must hold")
+        return self
+
+    @model_validator(mode="after")
+    def _zones_fit(self) -> Self:
+        if (self.second_room is None) != (self.house.second_zone is None):
+            raise ValueError("[house.second_zone] and [second_room] belong together")
+        if self.second_room is not None and self.mqtt is None:
+            raise ValueError("[second_room] needs [mqtt]: name the broker")
         return self
 
     @property

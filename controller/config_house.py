@@ -75,6 +75,30 @@ class Windows(_Section):
         return self.effective_frac * sum(sides)
 
 
+class SecondZone(_Section):
+    """Rooms that get colder or warmer than the others; their sensor is [second_room]."""
+
+    area_m2: float = Field(gt=0, le=2000, description="their part of area_m2 of the house")
+    heat_frac: float | None = Field(
+        None,
+        ge=0,
+        le=0.9,
+        description="their share of the heat of all emitters, 0: unheated; default: of the area",
+    )
+    exchange_w_per_k: float = Field(
+        100.0,
+        ge=0,
+        le=1000,
+        description="what doors, stairs and walls let pass: 30 behind closed doors, 200 open plan",
+    )
+    offset_k: float = Field(
+        0.0, ge=-8, le=4, description="how much warmer than the others they are wanted"
+    )
+    band_k: float | None = Field(
+        None, gt=0, le=4, description="how far they may be from that; default: comfort.band_k"
+    )
+
+
 class House(_Section):
     """What an owner knows about the house."""
 
@@ -106,6 +130,9 @@ class House(_Section):
     bill: BillSection | None = Field(
         None, description="a year's bill tells the heat loss better than year and area"
     )
+    second_zone: SecondZone | None = Field(
+        None, description="rooms that get colder or warmer than the others; needs [second_room]"
+    )
     model: BuildingModel = Field(
         default_factory=BuildingModel, description="only if you know better"
     )
@@ -120,6 +147,8 @@ class House(_Section):
             raise ValueError("give windows or model.solar_aperture_m2, not both")
         if self.wind is not None and self.model.wind_w_per_k_per_m_s is not None:
             raise ValueError("give wind or model.wind_w_per_k_per_m_s, not both")
+        if self.second_zone is not None and self.second_zone.area_m2 >= self.area_m2:
+            raise ValueError("second_zone.area_m2 must be smaller than area_m2")
         return self
 
     @property

@@ -29,6 +29,7 @@ from drivers.profile import AnyProfile, ModbusProfile, MqttProfile, load_profile
 from drivers.profile_modbus import SerialLine
 from drivers.rooms.home_assistant import HomeAssistantRoom
 from drivers.rooms.opentherm_gateway import gateway_topics
+from drivers.rooms.second_room import SecondRoom
 from drivers.rooms.topics_room import Presence, RoomTopics, TopicsRoom, room_point
 from drivers.rooms.zigbee2mqtt import ZigbeeRoom
 from drivers.transports.modbus import LinkPool, ModbusLink
@@ -116,7 +117,9 @@ def connect(
     used = _Used(RealLinks(config) if links is None else links)
     devices: list[Device] = []
     if config.room is not None:
-        devices.append(_room(config.room, used, now))
+        devices.append(_room(config.room, "room", used, now))
+    if config.second_room is not None:
+        devices.append(SecondRoom(_room(config.second_room, "second room", used, now)))
     pump = _pump(config, used, now)
     devices.append(pump)
     if config.meter is not None:
@@ -177,8 +180,7 @@ class _Used:
         return () if self._broker is None else (self._broker.run,)
 
 
-def _room(room: Room, links: Links, now: Now) -> Device:
-    name = "room"
+def _room(room: Room, name: str, links: Links, now: Now) -> Device:
     if room.kind == "zigbee2mqtt":
         return ZigbeeRoom(
             name,

@@ -2,21 +2,20 @@
 
 import math
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 
 from controller.brine import source_now
 from controller.compressor_heat import heat_from_speed_w
 from controller.innovations import Innovations
 from controller.model import HouseModel
 from controller.room_sensor import RoomSensor
-from controller.snapshot import Reading, Snapshot
+from controller.rooms_followed import Followed, Inputs, follow
+from controller.snapshot import Snapshot
 from drivers.api import OperatingState, Signal
 from mpc import estimator
 from mpc.arrays import FloatArray
-from mpc.building import Emitter, flow_for_heat, heat_for_flow
+from mpc.building import Building, Emitter, floor_of, flow_for_heat, heat_for_flow
 from mpc.heat_pump import capacity_w, cop, part_load_gain
 from mpc.plan import Estimate
-from mpc.wind import wind_gain_w
 
 BALANCE_TIME_S = 36 * 3600.0
 """Memory of the mean-temperature balance: about a day and a half, as long as prices are known."""
@@ -75,6 +74,12 @@ class Belief:
     lowest_frac: float | None = None  # lowest continuous heat over capacity, once it was seen
     room: RoomSensor = field(default_factory=RoomSensor)
     innovations: Innovations = field(default_factory=Innovations)
+    second_room: RoomSensor | None = None  # of the second zone; None: there is none
+
+    @property
+    def sensors(self) -> tuple[RoomSensor, ...]:
+        """One for each zone."""
+        return (self.room,) if self.second_room is None else (self.room, self.second_room)
 
 
 def delivered_heat_w(
@@ -143,17 +148,21 @@ def first_belief(
         at=snapshot.at,
         room_c=snapshot.value(Signal.ROOM_C),
         outdoor_c=STANDARD_WINTER_C if outdoor_c is None else outdoor_c,
+        second_c=snapshot.value(Signal.SECOND_ROOM_C),
     )
+    second = None if estimate.second_w is None else RoomSensor()
     if restored is None:
-        return Belief(
-            estimate, 0.0, 1.0, design_water_w_per_k(model.emitter), FIRST_SHARE_FRAC, 0.0
-        )
+        water = design_water_w_per_k(model.emitter)
+        return Belief(estimate, 0.0, 1.0, water, FIRST_SHARE_FRAC, 0.0, second_room=second)
     if another_house or len(restored.estimate.state_c) != len(estimate.state_c):
-        return replace(restored, estimate=estimate, room=RoomSensor())
+        return replace(restored, estimate=estimate, room=RoomSensor(), second_room=second)
     kept = estimator.resumed(estimate, restored.estimate)
     if (snapshot.at - restored.estimate.at).total_seconds() < RECENT_S:
         kept = replace(kept, state_c=restored.estimate.state_c)
-    return replace(restored, estimate=kept, room=RoomSensor(step_k=restored.room.step_k))
+    if second is not None and restored.second_room is not None:
+        second = RoomSensor(step_k=restored.second_room.step_k)
+    room = RoomSensor(step_k=restored.room.step_k)
+    return replace(restored, estimate=kept, room=room, second_room=second)
 
 
 def believe(
@@ -171,7 +180,7 @@ def believe(
     asked_flow_c: float | None = None,
     least_frac: float = 0.0,
 ) -> Belief:
-    """Predict over the time between two snapshots, correct with the room reading if it is new.
+    """Predict over the time between two snapshots, correct with room readings that are new.
 
     Heat and weather of the earlier snapshot are taken to hold over the interval. Where the heat is
     not measured the planned heat stands in; where neither is known the house is taken as unheated
@@ -188,9 +197,11 @@ def believe(
         outdoor_c = outdoor_forecast_c
     if outdoor_c is None:
         outdoor_c = STANDARD_WINTER_C
-    inputs = _Inputs(heat_w, outdoor_c, ghi_w_per_m2, wind_m_s)
-    followed = _follow(belief, now, model, inputs, is_news=_is_news(now, before))
-    room_c = None if followed.room.frozen else now.value(Signal.ROOM_C)
+    inputs = Inputs(heat_w, outdoor_c, ghi_w_per_m2, wind_m_s)
+    was = Followed(belief.estimate, belief.sensors, belief.innovations)
+    followed = follow(was, before=before, now=now, model=model, inputs=inputs)
+    room, *others = followed.sensors
+    room_c = None if room.frozen else now.value(Signal.ROOM_C)
     return Belief(
         estimate=followed.estimate,
         balance_kh=_balance(belief.balance_kh, room_c, target_c, span_s),
@@ -207,89 +218,10 @@ def believe(
             asked_flow_c=asked_flow_c,
             least_frac=least_frac,
         ),
-        room=followed.room,
+        room=room,
         innovations=followed.innovations,
+        second_room=others[0] if others else None,
     )
-
-
-def wind_w(
-    model: HouseModel, wind_m_s: float | None, outdoor_c: float, *, room_c: float
-) -> float:  # fmt: skip
-    """What wind takes from (< 0) or spares a house at `room_c`; nothing where nobody tells it."""
-    if wind_m_s is None:
-        return 0.0
-    building = model.building
-    return float(wind_gain_w(building, wind_m_s=wind_m_s, outdoor_c=outdoor_c, target_c=room_c))
-
-
-@dataclass(frozen=True, slots=True)
-class _Inputs:
-    """What acted on the house over a span."""
-
-    heat_w: float
-    outdoor_c: float
-    ghi_w_per_m2: float
-    wind_m_s: float | None  # None: as usual
-
-    def onward(self, estimate: Estimate, model: HouseModel, until: datetime) -> Estimate:
-        """The belief at the end of the span."""
-        return estimator.predict(
-            estimate,
-            model.building,
-            until=until,
-            heat_w=self.heat_w,
-            outdoor_c=self.outdoor_c,
-            ghi_w_per_m2=self.ghi_w_per_m2,
-            gain_w=wind_w(model, self.wind_m_s, self.outdoor_c, room_c=estimate.state_c[0]),
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class _Followed:
-    """The house and its sensor after a span."""
-
-    estimate: Estimate
-    room: RoomSensor
-    innovations: Innovations
-
-
-def _follow(
-    belief: Belief, now: Snapshot, model: HouseModel, inputs: _Inputs, *, is_news: bool
-) -> _Followed:
-    """Predicted over the span, then corrected by a new reading of a sensor that works.
-
-    When a sensor is found frozen, what it said since its last change is taken back.
-    """
-    was = belief.room
-    span_s = (now.at - belief.estimate.at).total_seconds()
-    estimate = inputs.onward(belief.estimate, model, now.at)
-    free = estimate
-    if was.free and not was.frozen:
-        free = inputs.onward(was.free_from(belief.estimate), model, now.at)
-    room = was.passed(span_s, free)
-    reading = now.signals.get(Signal.ROOM_C)
-    if not is_news or not isinstance(reading, Reading):
-        return _Followed(estimate, room, belief.innovations)
-    room = room.told(reading.value)
-    if room.frozen:
-        if not was.frozen:
-            unread = estimator.initial(
-                model.building, at=now.at, room_c=None, outdoor_c=inputs.outdoor_c
-            )
-            unsure = estimator.resumed(unread, estimate)
-            estimate = replace(free, covariance=unsure.covariance)
-        return _Followed(estimate, room, belief.innovations)
-    std_k = room.std_k((now.at - reading.at).total_seconds())
-    found = estimator.innovation(estimate, room_c=reading.value, std_k=std_k)
-    estimate = estimator.correct(estimate, room_c=reading.value, std_k=std_k)
-    return _Followed(estimate, room.used(), belief.innovations.seen(found))
-
-
-def _is_news(now: Snapshot, before: Snapshot) -> bool:
-    """A sensor that reports rarely must not be counted once a cycle as if it were new."""
-    current = now.signals.get(Signal.ROOM_C)
-    previous = before.signals.get(Signal.ROOM_C)
-    return getattr(current, "at", None) != getattr(previous, "at", None)
 
 
 def _balance(balance_kh: float, room_c: float | None, target_c: float, span_s: float) -> float:
@@ -312,9 +244,8 @@ def _emitter_gain(
         return gain
     if heat_w is None or flow_c is None:
         return gain
-    state_c = belief.estimate.state_c
-    floor_c = state_c[2] if len(state_c) > 2 else None
-    expected_w = float(heat_for_flow(model.emitter, flow_c, state_c[0], floor_c))
+    room_c, floor_c = belief.estimate.state_c[0], floor_now_c(belief, model.building)
+    expected_w = float(heat_for_flow(model.emitter, flow_c, room_c, floor_c))
     if expected_w < LEAST_HEAT_W:
         return gain
     weight = (1.0 - math.exp(-span_s / GAIN_TIME_S)) * expected_w / model.emitter.design_heat_w
@@ -385,3 +316,9 @@ def emitter_now(belief: Belief, model: HouseModel) -> Emitter:
     return replace(
         model.emitter, design_heat_w=model.emitter.design_heat_w * belief.emitter_gain_frac
     )
+
+
+def floor_now_c(belief: Belief, building: Building) -> float | None:
+    """Temperature of heated floor or radiators, where the model has them."""
+    floor = floor_of(building)
+    return None if floor is None else belief.estimate.state_c[floor]

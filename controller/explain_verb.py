@@ -104,8 +104,10 @@ def _margin_words(plan: Plan, currency: str) -> str:
 def _table(blocks: list[Block], settings: HouseConfig) -> Table:
     zone, money = settings.zone, f"{settings.tariff.currency}/kWh"
     worth = any(block.marginal_per_kwh is not None for block in blocks)
+    second = any(block.second_to_c is not None for block in blocks)
     extra = ["heat's worth"] if worth else []
-    table = Table("day", "from", "to", money, *extra, "room or tank", "", box=None)
+    rooms = ["room or tank", *(["second zone"] if second else [])]
+    table = Table("day", "from", "to", money, *extra, *rooms, "", box=None)
     day = ""
     for block in blocks:
         today = _day(block.starts_at, zone)
@@ -117,6 +119,7 @@ def _table(blocks: list[Block], settings: HouseConfig) -> Table:
             f"{block.mean_price_per_kwh:.3f}",
             *([f"{value:.3f}" if value is not None else ""] if worth else []),
             _temperatures(block),
+            *([_second_zone(block)] if second else []),
             block.sentence,
         )
         day = today
@@ -127,6 +130,13 @@ def _temperatures(block: Block) -> str:
     first, last = block.room_from_c, block.room_to_c
     if block.activity is Activity.HOT_WATER and block.tank_from_c is not None:
         first, last = block.tank_from_c, block.tank_to_c or block.tank_from_c
+    return f"{first:.1f} → {last:.1f} °C"
+
+
+def _second_zone(block: Block) -> str:
+    first, last = block.second_from_c, block.second_to_c
+    if block.activity is Activity.HOT_WATER or first is None or last is None:
+        return ""
     return f"{first:.1f} → {last:.1f} °C"
 
 

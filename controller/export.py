@@ -135,6 +135,8 @@ def fields_of(record: StepRecord) -> Mapping[str, float]:
     fields: dict[str, Any] = {s.value: m.value for s, m in signals if isinstance(m, Reading)}
     fields["target_room_c"] = record.target.room_c
     fields["estimated_room_c"] = record.belief.estimate.state_c[0]
+    if len(rooms := record.belief.estimate.rooms_c) > 1:
+        fields["estimated_second_room_c"] = rooms[1]
     fields["disturbance_w"] = record.belief.estimate.disturbance_w
     fields["planned_heat_w"] = record.wanted.heat_w
     fields["released"] = float(record.released)

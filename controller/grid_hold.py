@@ -6,7 +6,6 @@ from enum import IntEnum
 from typing import Any
 
 from controller.snapshot import RUNNING_POWER_W, Snapshot
-from drivers.api import Signal
 from drivers.grid.limit import GridLimit, GridState, Window
 
 SETTLE_S = 120.0
@@ -39,7 +38,7 @@ def held(before: GridHold | None, snapshot: Snapshot, frost_c: float) -> GridHol
     grid = snapshot.grid
     if grid is None or grid.limit_w is None:
         return None
-    room_c = snapshot.value(Signal.ROOM_C)
+    room_c = snapshot.coldest_room_c
     cold = room_c is not None and room_c <= frost_c
     allowed_w = max(grid.limit_w, grid.guaranteed_w) if cold else grid.limit_w
     if before is None or before.allowed_w < allowed_w:

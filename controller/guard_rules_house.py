@@ -54,7 +54,7 @@ def frost_comes_first(draft: Draft, situation: Situation) -> Draft:
     if not situation.at_frost_floor or limits.frost_value is None:
         return draft
     return draft.because(
-        f"room {situation.room_c:.1f} °C is at the frost floor of {limits.frost_c:.1f} °C",
+        f"room {situation.coldest_c:.1f} °C is at the frost floor of {limits.frost_c:.1f} °C",
         settings=with_heat(draft, limits, limits.frost_value),
         forced=for_safety(limits),
     )

@@ -97,6 +97,7 @@ class Limits:
     tank_limit_knob: Knob | None = None  # the one that ends the pump's own hot water under it
     return_max_c: float = math.inf
     room_min_c: float = -math.inf  # colder than this, heat comes before a day's starts
+    second_room_min_c: float = -math.inf  # the same for the second zone
     starts_per_hour: int | None = None
     starts_per_day: int | None = None
     day_began_at: datetime | None = None  # local midnight
@@ -142,19 +143,32 @@ class Situation:
         return self.snapshot.value(Signal.ROOM_C)
 
     @property
+    def coldest_c(self) -> float | None:
+        """The colder of both zones, where there are two."""
+        return self.snapshot.coldest_room_c
+
+    @property
     def too_warm(self) -> bool:
         """Whether the room is at its limit; not when its temperature is unknown."""
         return self.room_c is not None and self.room_c >= self.limits.room_max_c
 
     @property
     def too_cold(self) -> bool:
-        """Whether the room is so cold that heat comes before sparing the pump."""
-        return self.room_c is not None and self.room_c < self.limits.room_min_c
+        """Whether a room is so cold that heat comes before sparing the pump."""
+        first_c, second_c = self.room_c, self.snapshot.value(Signal.SECOND_ROOM_C)
+        limits = self.limits
+        return (first_c is not None and first_c < limits.room_min_c) or (
+            second_c is not None and second_c < limits.second_room_min_c
+        )
 
     @property
     def at_frost_floor(self) -> bool:
-        """Whether the room is so cold that everything else yields."""
-        return self.room_c is not None and self.room_c <= self.limits.frost_c
+        """Whether a room is so cold that everything else yields.
+
+        A second zone's frost never overheats the first: its sensor may lie in a snowdrift.
+        """
+        cold_c = self.room_c if self.too_warm else self.coldest_c
+        return cold_c is not None and cold_c <= self.limits.frost_c
 
     def before(self, capability: Capability) -> float | None:
         """What was let through for this knob in the cycle before."""

@@ -57,8 +57,11 @@ def learn(
 ) -> Study:
     """One night: fit all but the last days, predict those with old and new, keep the better one.
 
-    `model` is the one in force. A daily pattern of gains is left out: plans are made without it, so
-    the test must be, too. Raises ValueError for less than LEAST_DAYS of data.
+    `model` is the one in force. A second zone has no part in this: the house is learned as one,
+    from the first room's sensor, and the zone cut out of it as the owner described it. A daily
+    pattern of gains is left out: plans are made without it, so the test must be, too.
+
+    Raises ValueError for less than LEAST_DAYS of data.
     """
     if data.days < LEAST_DAYS:
         raise ValueError(
@@ -68,7 +71,7 @@ def learn(
     held_out = len(data) - round(held_days * data.steps_per_day)
     prior = day_one_prior(config)
     found = identify(data.part(0, held_out), prior, patterns=False)
-    before = _as_given(model.building, prior)
+    before = _as_given(model.one_zone, prior)
     error_k, error_before_k = (day_ahead_rmse_k(m, data, held_out) for m in (found, before))
     reasons = _reasons(found, lessons, error_k, error_before_k)
     adopted = not reasons
@@ -93,7 +96,7 @@ def learn(
     if not adopted and not any(finding.spoils for finding in found.findings):
 
         def error_of(building: Building | None) -> float:
-            older = house_model(config, building).building
+            older = house_model(config, building).one_zone
             return day_ahead_rmse_k(_as_given(older, prior), data, held_out)
 
         after, done = watched(lessons, config, error_before_k, error_of)
@@ -121,7 +124,7 @@ def _as_given(building: Building, prior: Prior) -> Identified:
 def day_one_prior(config: HouseConfig) -> Prior:
     """What was believed before any data; told capacities are as unsure as usual ones."""
     day = day_one(config)
-    return prior_of(house_model(config).building, day.loss.log_std, day.told - STORED)
+    return prior_of(house_model(config).one_zone, day.loss.log_std, day.told - STORED)
 
 
 def predictions(found: Identified, data: HouseData, first: int, every_h: float) -> list[Prediction]:

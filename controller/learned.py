@@ -87,6 +87,7 @@ class Lessons:
 
 
 PLACE = ("latitude_deg", "longitude_deg", "altitude_m")
+ZONE = "second_zone"  # cut out of what was learned
 
 LESSONS: TypeAdapter[Lessons] = TypeAdapter(Lessons)
 LEARNED_BUILDING: TypeAdapter[Building] = TypeAdapter(Building)
@@ -101,7 +102,7 @@ def house_name(config: HouseConfig) -> str:
     whether wind counts what a loss means. What an owner has not told changes no name.
     """
     house = config.house
-    left_out: dict[str, bool | set[str]] = dict.fromkeys(PLACE, True)
+    left_out: dict[str, bool | set[str]] = dict.fromkeys((*PLACE, ZONE), True)
     left_out |= {key: True for key in ("windows", "wind") if getattr(house, key) is None}
     if house.model.wind_w_per_k_per_m_s is None:
         left_out["model"] = {"wind_w_per_k_per_m_s"}

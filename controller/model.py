@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from controller.config import HouseConfig
+from controller.config_house import House
 from controller.config_pump import CopRuleName, PumpFigures
 from controller.house_prior import day_one
 from controller.model_tariff import tariff_of
@@ -29,6 +30,7 @@ from mpc.heat_pump_maps import (
     ground_source_map,
 )
 from mpc.plan import BackupHeater
+from mpc.second_zone import in_two_zones
 from mpc.tariff import Tariff
 
 LEAST_EXCESS_K = 0.5
@@ -55,12 +57,14 @@ class HouseModel:
     heater: BackupHeater | None = None
     circulation_w: float = 0.0
     compressor_max_hz: float | None = None  # speed of full capacity; None: not told
+    one_zone: Building  # the same house without a second zone: what is identified
 
 
 def house_model(config: HouseConfig, learned: Building | None = None) -> HouseModel:
     """Typical for the owner's words, corrected by a bill; explicit parameters replace both.
 
-    A learned building takes the place of all that. The emitters stay as they were on day one: what
+    A learned building, of one zone, takes the place of all that; a second zone is cut out of either
+    by the owner's words alone. The emitters stay as they were on day one: what
     they really give is learned while running, and must not jump with a new building.
 
     Raises `ConfigurationError` for a design flow that cannot heat this house.
@@ -87,13 +91,28 @@ def house_model(config: HouseConfig, learned: Building | None = None) -> HouseMo
     elif kind is EmitterKind.RADIATOR:
         building = with_radiators(building, emitter)
     return HouseModel(
-        building=building,
+        building=_cut(building, house, kind),
+        one_zone=building,
         emitter=emitter,
         heat_pump=heat_pump_map(config),
         tariff=tariff_of(config.tariff, house.timezone),
         heater=None if heater is None else BackupHeater(**heater.model_dump()),
         circulation_w=config.heat_pump.circulation_w,
         compressor_max_hz=config.heat_pump.compressor_max_hz,
+    )
+
+
+def _cut(building: Building, house: House, kind: EmitterKind) -> Building:
+    """The house with its second zone, if it has one."""
+    zone = house.second_zone
+    if zone is None:
+        return building
+    return in_two_zones(
+        building,
+        second_frac=zone.area_m2 / house.area_m2,
+        exchange_w_per_k=zone.exchange_w_per_k,
+        heat_frac=zone.heat_frac,
+        floor_heated=kind is EmitterKind.FLOOR,
     )
 
 

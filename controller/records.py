@@ -226,25 +226,33 @@ def _measured_in(raw: Any, now: datetime) -> Measured:
 
 def _belief_out(belief: Belief) -> list[object]:
     e = belief.estimate
+    heats_w = [e.disturbance_w, e.passing_w, *([] if e.second_w is None else [e.second_w])]
     return [
-        list(e.state_c), [e.disturbance_w, e.passing_w], list(e.covariance), belief.balance_kh,
+        list(e.state_c), heats_w, list(e.covariance), belief.balance_kh,
         belief.emitter_gain_frac, belief.water_w_per_k, belief.heating_share_frac,
         belief.known_for_s, belief.lowest_frac, list(astuple(belief.room)),
         list(astuple(belief.innovations)),
+        *([] if belief.second_room is None else [list(astuple(belief.second_room))]),
     ]  # fmt: skip
 
 
 def _belief_in(raw: list[Any], at: datetime) -> Belief:
-    lasting_w, passing_w = raw[1]
+    lasting_w, passing_w, *second = raw[1]
     estimate = Estimate(
         at=at,
         state_c=tuple(raw[0]),
         disturbance_w=lasting_w,
         passing_w=passing_w,
+        second_w=second[0] if second else None,
         covariance=tuple(raw[2]),
     )
     learned = Belief(estimate, *raw[3:9])
-    return replace(learned, room=_sensor_in(raw[9]), innovations=Innovations(*raw[10]))
+    return replace(
+        learned,
+        room=_sensor_in(raw[9]),
+        innovations=Innovations(*raw[10]),
+        second_room=_sensor_in(raw[11]) if len(raw) > 11 else None,
+    )
 
 
 def _sensor_in(raw: list[Any]) -> RoomSensor:

@@ -1,6 +1,6 @@
 """The planner's question, put together from what is known at this instant. Pure."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -22,12 +22,12 @@ from controller.site import site_of
 from controller.snapshot import Snapshot
 from controller.starts import Starts, local_midnight, start_price
 from controller.sunlight import ended_at, in_force, middles_of, sun_of
-from controller.wishes import Target
+from controller.wishes import Target, second_target
 from drivers.api import Knob, OperatingState, PriceSeries, Signal, WeatherSeries
 from mpc.forecast_bias import ForecastBias
 from mpc.heat_pump import capacity_w, source_for
 from mpc.horizon import Horizon, PriceForecast, WeatherForecast, build_horizon, on_steps
-from mpc.plan import Comfort, Compressor, HeatLimits, PlanRequest, Reserve, Search
+from mpc.plan import Comfort, Compressor, HeatLimits, PlanRequest, Reserve, RoomBand, Search
 from mpc.storage import HotWater
 
 PERSISTENCE_FALLBACK_C = 2.0
@@ -201,6 +201,21 @@ def _comfort(
         mean_price_per_kh=comfort.mean_price_per_kh,
         frost_c=comfort.frost_c,
         kept_k=tuple(free),
+        second=_second_band(targets, free, config),
+    )
+
+
+def _second_band(
+    targets: Sequence[Target], free_k: Sequence[float], config: HouseConfig
+) -> RoomBand | None:
+    """The band of the second zone, narrower by the same margin; a line where that is all of it."""
+    wanted = [second_target(target, config) for target in targets]
+    bands = [(t.room_c, max(t.band_k - k, 0.0)) for t, k in zip(wanted, free_k, strict=True) if t]
+    if not bands:
+        return None
+    return RoomBand(
+        low_c=tuple(room_c - k for room_c, k in bands),
+        high_c=tuple(room_c + k for room_c, k in bands),
     )
 
 

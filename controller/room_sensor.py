@@ -9,6 +9,7 @@ by more than FROZEN_MOVED_K and two steps is no reading: the sensor is frozen un
 import math
 from dataclasses import dataclass, replace
 
+from mpc.estimator import moved_to, vector
 from mpc.plan import Estimate
 
 ROOM_STD_K = 0.15
@@ -44,21 +45,24 @@ class RoomSensor:
     unchanged_s: float = 0.0
     unused_s: float = CORRELATED_S  # since a reading last corrected the belief
     step_k: float = FIRST_STEP_K
-    free: tuple[float, ...] = ()  # temperatures in °C, lasting and passing heat in W
+    free: tuple[float, ...] = ()  # as `mpc.estimator.vector`: temperatures in °C, heats in W
     low_c: float = 0.0  # of the air in `free`, once there is one
     high_c: float = 0.0
     frozen: bool = False
 
-    def passed(self, span_s: float, free: Estimate) -> "RoomSensor":
-        """After a span without a new word; `free` is where the house would be by itself."""
-        z = tuple(round(v, DIGITS) for v in (*free.state_c, free.disturbance_w, free.passing_w))
+    def passed(self, span_s: float, free: Estimate, *, air: int = 0) -> "RoomSensor":
+        """After a span without a new word; `free` is where the house would be by itself.
+
+        `air` is the state that the sensor reads.
+        """
+        z = tuple(round(v, DIGITS) for v in vector(free).tolist())
         return replace(
             self,
             unchanged_s=self.unchanged_s + span_s,
             unused_s=self.unused_s + span_s,
             free=z,
-            low_c=min(self.low_c, z[0]) if self.free else z[0],
-            high_c=max(self.high_c, z[0]) if self.free else z[0],
+            low_c=min(self.low_c, z[air]) if self.free else z[air],
+            high_c=max(self.high_c, z[air]) if self.free else z[air],
         )
 
     def told(self, value_c: float) -> "RoomSensor":
@@ -83,12 +87,9 @@ class RoomSensor:
 
     def free_from(self, estimate: Estimate) -> Estimate:
         """The house without the sensor, as of `estimate`; where none is kept, the estimate."""
-        if len(self.free) != len(estimate.state_c) + 2:
+        if len(self.free) != len(vector(estimate)):
             return estimate
-        *state_c, lasting_w, passing_w = self.free
-        return replace(
-            estimate, state_c=tuple(state_c), disturbance_w=lasting_w, passing_w=passing_w
-        )
+        return moved_to(estimate, self.free)
 
     def _step_k(self, value_c: float) -> float:
         if self.value_c is None:

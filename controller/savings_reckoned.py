@@ -130,7 +130,7 @@ def _spells(
     ours = np.array([day in steered_days for day in at]) & np.isfinite(power_w)
     cut = replace(data, heat_w=np.where(ours, data.heat_w, np.nan))
     found = []
-    for one in stretches(cut, model.building, windy=False, least_s=LEAST_SPELL_S):
+    for one in stretches(cut, model.one_zone, windy=False, least_s=LEAST_SPELL_S):
         here = slice(one.first, one.first + len(one))
         found.append(
             Spell(

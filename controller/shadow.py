@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
 
-from controller.estimate import delivered_heat_w, wind_w
+from controller.estimate import delivered_heat_w
 from controller.guard import Refused
 from controller.kpi import Kpis, kpis
 from controller.model import HouseModel
 from controller.records import StepRecord
+from controller.rooms_followed import wind_w
 from controller.snapshot import Reading
 from controller.wear import weekly_budget
 from drivers.api import Knob, PriceSeries, Signal

@@ -49,6 +49,12 @@ class Snapshot:
         return measured.reason if isinstance(measured, Missing) else None
 
     @property
+    def coldest_room_c(self) -> float | None:
+        """The coldest of the rooms that are measured; None: none is."""
+        rooms = (self.value(Signal.ROOM_C), self.value(Signal.SECOND_ROOM_C))
+        return min((room_c for room_c in rooms if room_c is not None), default=None)
+
+    @property
     def operating_state(self) -> OperatingState | None:
         """What the pump is doing, as far as it says so."""
         value = self.value(Signal.OPERATING_STATE)

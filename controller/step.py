@@ -16,14 +16,20 @@ from controller.actuation import (
 )
 from controller.brine import source_now
 from controller.config import HouseConfig
-from controller.estimate import STANDARD_WINTER_C, Belief, delivered_heat_w, emitter_now
+from controller.estimate import (
+    STANDARD_WINTER_C,
+    Belief,
+    delivered_heat_w,
+    emitter_now,
+    floor_now_c,
+)
 from controller.guard import Limits, Memory, Wanted
 from controller.hot_water_steering import SANITISE_SPARE_K, highest_value
 from controller.model import HouseModel
 from controller.snapshot import Snapshot
 from controller.starts import local_midnight
 from controller.steering import limit_setting, shift_setting
-from controller.wishes import Target
+from controller.wishes import Target, second_target
 from drivers.api import Capability, Knob, OperatingState, Signal
 from mpc.building import flow_for_heat
 from mpc.heat_pump import capacity_w
@@ -217,7 +223,7 @@ def _heat_path(belief: Belief, model: HouseModel, memory: Memory, snapshot: Snap
     return HeatPath(
         emitter=emitter_now(belief, model),
         room_c=belief.estimate.state_c[0],
-        floor_c=_floor_c(belief),
+        floor_c=floor_now_c(belief, model.building),
         water_w_per_k=belief.water_w_per_k,
         settled=since is not None and snapshot.at - since >= SETTLED_AFTER,
         given_w=delivered_heat_w(snapshot, model),
@@ -251,7 +257,7 @@ def limits(
 ) -> Limits:
     """The guard's bounds and its three safe values of the knob at this moment."""
     knob, tank, pump = machine.knob, machine.tank_knob, config.heat_pump
-    sanitise_c = config.hot_water.legionella_c
+    sanitise_c, second = config.hot_water.legionella_c, second_target(target, config)
     return Limits(
         knob=knob,
         rest_value=None if knob is None else rest_setting(knob),
@@ -270,6 +276,7 @@ def limits(
         power_knob=machine.power_knob,
         tank_limit_knob=machine.tank_limit_knob,
         room_min_c=target.room_c - target.band_k - COLD_K,
+        second_room_min_c=-math.inf if second is None else second.room_c - second.band_k - COLD_K,
         day_began_at=local_midnight(snapshot.at, config.zone) - timedelta(days=1),
         return_max_c=math.inf if pump.return_max_c is None else pump.return_max_c,
         starts_per_hour=pump.starts_per_hour,
@@ -287,8 +294,8 @@ def _run_value(
     if knob.capability not in DIRECT:
         return let_run_setting(knob)
     least_w = lowest_heat_w(snapshot, belief, model, machine)
-    room_c = belief.estimate.state_c[0]
-    flow_c = float(flow_for_heat(emitter_now(belief, model), least_w, room_c, _floor_c(belief)))
+    room_c, floor_c = belief.estimate.state_c[0], floor_now_c(belief, model.building)
+    flow_c = float(flow_for_heat(emitter_now(belief, model), least_w, room_c, floor_c))
     if knob.capability is Capability.RETURN_SETPOINT:
         flow_c -= least_w / belief.water_w_per_k
     return min(max(flow_c, knob.minimum), machine.flow_max_c, knob.maximum)
@@ -297,11 +304,6 @@ def _run_value(
 def _frost_value(knob: Knob, machine: Machine) -> float:
     value = warm_setting(knob)
     return min(value, machine.flow_max_c) if knob.capability in DIRECT else value
-
-
-def _floor_c(belief: Belief) -> float | None:
-    state_c = belief.estimate.state_c
-    return state_c[2] if len(state_c) > 2 else None
 
 
 def _nothing(reason: str) -> Wanted:

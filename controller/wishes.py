@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
+from controller.config import HouseConfig
 from controller.config_comfort import Comfort
 from controller.excitation import moved
 from controller.snapshot import Snapshot
@@ -115,3 +116,12 @@ def target(wishes: Wishes, comfort: Comfort, snapshot: Snapshot, at: datetime) -
         reason = f"{reason}, moved by {room_c - usual_c:+.1f} K to learn the house"
     bounded_c = min(max(room_c, comfort.frost_c + 1.0), comfort.room_max_c - 0.5)
     return Target(bounded_c, band_k, reason)
+
+
+def second_target(wanted: Target, config: HouseConfig) -> Target | None:
+    """The same wish for the second zone: as much cooler or warmer as it always is, and its band."""
+    zone = config.house.second_zone
+    if zone is None:
+        return None
+    room_c = max(wanted.room_c + zone.offset_k, config.comfort.frost_c)
+    return Target(room_c, wanted.band_k if zone.band_k is None else zone.band_k, wanted.reason)

@@ -29,6 +29,7 @@ class Signal(StrEnum):
 
     OUTDOOR_C = "outdoor_c"
     ROOM_C = "room_c"
+    SECOND_ROOM_C = "second_room_c"  # in the second zone, where there is one
     ROOM_SETPOINT_C = "room_setpoint_c"
     ROOM_HEATING_ENABLED = "room_heating_enabled"  # 1 heat, 0 off at the thermostat
     ROOM_DEMAND_FRAC = "room_demand_frac"  # how far the thermostat has opened, 0 ... 1

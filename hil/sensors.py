@@ -28,7 +28,7 @@ class SensorTruth:
 
 
 class RoomSensor:
-    """A zigbee2mqtt temperature and humidity sensor in the living zone."""
+    """A zigbee2mqtt temperature and humidity sensor on a wall."""
 
     __slots__ = ("_chance", "_lagged_c", "_offset_k", "_reported_at_s", "_reported_c", "topic")
 
@@ -88,3 +88,24 @@ class Thermostat:
             "system_mode": "heat",
         }
         return (self.topic, json.dumps(payload), False)
+
+
+class Walls:
+    """What hangs on the walls: a sensor in each zone, and the living zone's thermostat."""
+
+    __slots__ = ("_sensors", "thermostat")
+
+    def __init__(self, sensors: tuple[RoomSensor, RoomSensor], thermostat: Thermostat) -> None:
+        self._sensors = sensors
+        self.thermostat = thermostat
+
+    def look(
+        self, *, clock_s: float, passed_s: float, zone_c: tuple[float, float]
+    ) -> list[Message]:
+        """What the devices say of the air of living and sleeping zone."""
+        living, sleeping = (
+            sensor.look(clock_s=clock_s, passed_s=passed_s, room_c=air_c)
+            for sensor, air_c in zip(self._sensors, zone_c, strict=True)
+        )
+        said = (living, self.thermostat.look(clock_s=clock_s, room_c=zone_c[0]), sleeping)
+        return [message for message in said if message is not None]

@@ -18,7 +18,7 @@ from hil.occupants import Family, Occupancy
 from hil.pump_face import PumpFace
 from hil.pump_image import PumpImage, pump_image
 from hil.registers import RegisterImage
-from hil.sensors import Message, RoomSensor, Thermostat
+from hil.sensors import Message, RoomSensor, Thermostat, Walls
 from hil.tank import HotWaterTank
 from hil.topic_device import TopicDevice
 from hil.weather import Sky, WeatherTrace
@@ -30,6 +30,7 @@ PUMP_UNIT = 1
 METER_UNIT = 2
 METER_PROFILE = "sdm630"
 SENSOR_TOPIC = "zigbee2mqtt/living_room"
+SECOND_SENSOR_TOPIC = "zigbee2mqtt/bedroom"
 THERMOSTAT_TOPIC = "zigbee2mqtt/thermostat"
 GRID_HZ = 50.0
 FIRST_DAY_GAINS_W = (330.0, 150.0)  # mean of people and appliances, for the initial state
@@ -120,13 +121,14 @@ class SimulatedHouse:
         self._dhw_j = 0.0
         self._backup_j = 0.0
         self._counted_heat_j = 0.0  # the pump's own counter never runs back
-        self._sensor = RoomSensor(
-            start_c=self._building.living.air_c,
-            offset_k=truth.sensors.room_offset_k,
-            seed=seed,
-            topic=SENSOR_TOPIC,
+        start_c, offset_k = self._building.living.air_c, truth.sensors.room_offset_k
+        self._walls = Walls(
+            (
+                RoomSensor(start_c=start_c, offset_k=offset_k, seed=seed, topic=SENSOR_TOPIC),
+                RoomSensor(start_c=start_c, offset_k=0.0, seed=seed, topic=SECOND_SENSOR_TOPIC),
+            ),
+            Thermostat(setpoint_c=room_setpoint_c, topic=THERMOSTAT_TOPIC),
         )
-        self._thermostat = Thermostat(setpoint_c=room_setpoint_c, topic=THERMOSTAT_TOPIC)
         self._messages: list[Message] = []
         loaded = load_profile(profile) if isinstance(profile, str) else profile
         kept = manners_of(loaded) if manners is None else manners
@@ -195,7 +197,7 @@ class SimulatedHouse:
 
     def set_room_setpoint(self, setpoint_c: float) -> None:
         """The resident turns the wall thermostat, which is also the pump's room unit."""
-        self._thermostat.turn(setpoint_c)
+        self._walls.thermostat.turn(setpoint_c)
         self.firmware.room_setpoint_c = setpoint_c
         self.pump_registers.hold(Capability.ROOM_SETPOINT, setpoint_c)
 
@@ -323,13 +325,8 @@ class SimulatedHouse:
             airing_per_h=self._occupants.airing_per_h(at),
         )
         self._tapped_l_per_min = self._occupants.draw_l_per_min(at)
-        living_c = self._building.living.air_c
-        for message in (
-            self._sensor.look(clock_s=self._clock_s, passed_s=EXPOSE_S, room_c=living_c),
-            self._thermostat.look(clock_s=self._clock_s, room_c=living_c),
-        ):
-            if message is not None:
-                self._messages.append(message)
+        zone_c = self._building.living.air_c, self._building.sleeping.air_c
+        self._messages += self._walls.look(clock_s=self._clock_s, passed_s=EXPOSE_S, zone_c=zone_c)
         self._company.pass_time(self._clock_s)
         for talker in self._talkers:
             self._messages += talker.messages()
@@ -388,7 +385,7 @@ class SimulatedHouse:
     def _room_readings(self) -> Mapping[Signal, float | None]:
         return {
             Signal.ROOM_C: self._building.living.air_c + self.house.truth.sensors.room_offset_k,
-            Signal.ROOM_SETPOINT_C: self._thermostat.setpoint_c,
+            Signal.ROOM_SETPOINT_C: self._walls.thermostat.setpoint_c,
         }
 
     def _meter_readings(self) -> Mapping[Signal, float | None]:

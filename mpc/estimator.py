@@ -13,7 +13,8 @@ offset-free model-predictive control, AIChE Journal 49 (2003), doi 10.1002/aic.6
 """
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 
@@ -240,6 +241,19 @@ def vector(estimate: Estimate) -> FloatArray:
     """z: temperatures, second (if there is one), lasting and passing heat."""
     second = () if estimate.second_w is None else (estimate.second_w,)
     return np.array([*estimate.state_c, *second, estimate.disturbance_w, estimate.passing_w])
+
+
+def moved_to(estimate: Estimate, z: Sequence[float]) -> Estimate:
+    """The belief elsewhere, as `vector` tells it, and as unsure as before."""
+    n = len(estimate.state_c)
+    *second, lasting_w, passing_w = z[n:]
+    return replace(
+        estimate,
+        state_c=tuple(z[:n]),
+        second_w=second[0] if second else None,
+        disturbance_w=lasting_w,
+        passing_w=passing_w,
+    )
 
 
 def _estimate(at: datetime, z: FloatArray, p: FloatArray, states: int) -> Estimate:

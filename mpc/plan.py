@@ -31,6 +31,12 @@ class Estimate:
     passing_w: float = 0.0
     second_w: float | None = None  # None: there is no second zone
 
+    @property
+    def rooms_c(self) -> tuple[float, ...]:
+        """The air of each zone: the first state, and of a second zone the last but one."""
+        rooms = (self.state_c[0], self.state_c[-2])
+        return rooms[:1] if self.second_w is None else rooms
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoomBand:

@@ -5,7 +5,7 @@ from dataclasses import fields
 from controller.estimate import Belief
 from mpc.plan import Estimate
 
-PARTS = ("estimate", "room", "innovations")
+PARTS = ("estimate", "room", "innovations", "second_room")
 LEARNED = tuple(field.name for field in fields(Belief) if field.name not in PARTS)
 
 
