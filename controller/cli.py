@@ -36,6 +36,7 @@ from controller.limit_verb import add_limit_verb
 from controller.liveness import ClockTrust, Supervisor
 from controller.online import Answer, ask_online
 from controller.owner import ask
+from controller.pace_verb import add_pace_verb
 from controller.performance_verb import add_performance_verb
 from controller.probe_verb import add_probe_verb
 from controller.savings_verb import add_savings_verb
@@ -355,6 +356,7 @@ add_explain_verb(app)
 add_history_verbs(app)
 add_learn_verb(app)
 add_limit_verb(app)
+add_pace_verb(app)
 add_performance_verb(app)
 add_probe_verb(app)
 add_savings_verb(app)
