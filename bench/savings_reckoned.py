@@ -62,6 +62,7 @@ class Case:
 
     number: int
     metered: bool
+    floor: bool  # heated; else radiators
     accepted: bool
     energy: tuple[float, float, float, float]  # truth, mid, low, high
     cost: tuple[float, float, float, float]
@@ -183,6 +184,7 @@ def reckoned(world: World, house: int, *, seed: int) -> Case:
     return Case(
         house,
         machine.heat_is_measured,
+        machine.emitter.kind is EmitterKind.FLOOR,
         found.accepted,
         _told(truth[0], told, cost=False),
         _told(truth[1], told, cost=True),
@@ -257,14 +259,21 @@ def row(cases: list[Case], *, cost: bool) -> Row:
 
 def section(cases: list[Case]) -> str:
     """What the page says of the reckoned saving."""
-    metered = [case for case in cases if case.metered]
-    other = [case for case in cases if not case.metered]
+    groups = {
+        "all": cases,
+        "heat metered": [case for case in cases if case.metered],
+        "heat from electricity": [case for case in cases if not case.metered],
+        "radiators": [case for case in cases if not case.floor],
+        "floor heating": [case for case in cases if case.floor],
+    }
     told = " ".join((__doc__ or "").split("\n\n", 1)[1].split())
     lived_through = " ".join((savings_houses.__doc__ or "").split("\n\n", 1)[1].split())
-    rows = []
-    for name, some in (("all", cases), ("heat metered", metered), ("heat from electricity", other)):
-        if some:
-            rows += [{"": name, **row(some, cost=cost)} for cost in (False, True)]
+    rows = [
+        {"": name, **row(some, cost=cost)}
+        for name, some in groups.items()
+        if some
+        for cost in (False, True)
+    ]
     return (
         f"{told}\n\n{lived_through}\n\nThe interval is to hold the truth in 75 to 85 of 100 "
         f"houses, with a mean error below two points.\n\n{markdown_table(rows)}"

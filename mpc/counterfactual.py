@@ -3,11 +3,17 @@
 With states x, heat q and everything else alike (sun, people, open windows), two lives of one linear
 house differ by d = x_own - x_was alone:
     d' = A d + b (q_own - q_was),  room_own = room_was + d_air,  d = 0 at first,
-so that nothing need be known of what else heated the house. Own control is a heating curve,
-    q_own = s L (T - T_out) + c - f H (room_own - T),  between 0 and capacity,
-L the house's loss, T_out the outdoor temperature smoothed over a time that pumps differ in, H what
-the emitters give less per kelvin of a warmer room. c is chosen so that the mean of d_air is 0: the
-same mean room temperature, at no price. Heat still in the house at the end is paid for.
+so that nothing need be known of what else heated the house. Own control is a heating curve: it
+sets the flow temperature, and in a steady state the water then gives
+    q = ((s L (T - T_out))^(1/n) + c)^n - f H (room_own - T),
+L the house's loss, T_out the outdoor temperature smoothed over a time that pumps differ in, n the
+emitters' exponent, c the curve moved in parallel, H what the emitters give less per kelvin of a
+warmer room. Before floor or radiators are as warm as their heat m of late makes them, which is the
+share R of what the water is warmer than the room, more heat flows into them (less when the curve
+has fallen): the water takes
+    q_own = (q - R m) / (1 - R),  between 0 and capacity.
+c is chosen so that the mean of d_air is 0: the same mean room temperature, at no price. Heat still
+in the house at the end is paid for.
 
 Electricity follows from the map of the heat pump, corrected by what the meters say of it,
     log(measured / map) = g0 + g1 outdoor + g2 flow + g3 load + rest,
@@ -20,7 +26,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.signal import lfilter
 
 from mpc.arrays import FloatArray
 from mpc.building import (
@@ -36,7 +41,7 @@ from mpc.building import (
     flow_for_heat,
     total_loss_w_per_k,
 )
-from mpc.counterfactual_power import Machine, Spell, learned_machine
+from mpc.counterfactual_power import DAY_S, Flow, Machine, Spell, learned_machine, smoothed
 from mpc.identify_prior import logs_of, with_logs
 
 DRAWS, SEED = 160, 1
@@ -44,10 +49,11 @@ COVERED_FRAC = 0.8
 PRICED_FRAC = 0.95  # of the time; with fewer prices known no cost is told
 LEVEL_PASSES = 5  # of the search for c
 
-SLOPE_LOG_STD = 0.12  # of s; assumption: curves are set by feel
-FEEDBACK_LOG_STD = 0.5  # of f; assumption: thermostatic valves and room influence add to it
+SLOPE_LOG_STD = 0.2  # of s; assumption: curves are set by feel
+MOST_FEEDBACK = 3.0  # f; 1: emitters alone; assumption: valves and room influence add to it
+MOST_HELD_FRAC = 0.9  # R; beyond, the pump's own pace counts
 SMOOTHED_H, SMOOTHED_LOG_STD = 3.0, 1.2  # of T_out; assumption: 0.6 to 14 h
-USUAL_LOAD_FRAC = 0.5  # of the design heat, where H is taken
+USUAL_LOAD_FRAC = 0.5  # of the design heat, where H and R are taken
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -93,12 +99,23 @@ class _Houses:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Control:
-    """Drawn controls: slope s, feedback f H and smoothing, each one per draw."""
+    """Drawn controls, one entry per draw; the exponent n and the largest heat are the same."""
 
-    slope: FloatArray
-    feedback_w_per_k: FloatArray
-    smoothed_s: FloatArray
+    slope: FloatArray  # s
+    feedback_w_per_k: FloatArray  # f H
+    smoothed_s: FloatArray  # of the outdoor temperature
+    held_frac: FloatArray  # R
+    lag_s: FloatArray  # of floor or radiators behind their heat
+    exponent: float
     most_w: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Curve:
+    """A spell under the curve but for c and d, steps x draws."""
+
+    root: FloatArray  # (s L (T - T_out))^(1/n)
+    less_w: FloatArray  # f H (room_was - T), the room as floor or radiators feel it
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -126,9 +143,9 @@ def counterfactual(
         raise ValueError("no heat was given to the rooms")
     rng = np.random.default_rng(seed)
     buildings = _drawn(house, rng, draws)
-    lives = _own_lives(spells, buildings, _control(pump, rng, draws))
     lag_s = np.array([_lag_s(building, pump.emitter) for building in buildings])
     machine = learned_machine(spells, pump, lag_s, rng)
+    lives = _own_lives(spells, buildings, _control(pump, machine.flow, rng))
     powers = [
         machine.power_w(number, life.heat_w, life.room_c) for number, life in enumerate(lives)
     ]
@@ -193,19 +210,21 @@ def _houses(buildings: Sequence[Building], step_s: float) -> _Houses:
     )
 
 
-def _control(pump: Machine, rng: np.random.Generator, draws: int) -> _Control:
+def _control(pump: Machine, flow: Flow, rng: np.random.Generator) -> _Control:
     """H: derivative of the emitters' heat by the room at usual load and constant flow."""
-    emitter = pump.emitter
+    emitter, draws = pump.emitter, len(flow.lag_s)
     usual_w, room_c = USUAL_LOAD_FRAC * emitter.design_heat_w, emitter.design_room_c
     flow_k = float(flow_for_heat(emitter, usual_w, room_c)) - room_c
     mean_k = max(flow_k - 0.5 * USUAL_LOAD_FRAC * emitter.design_spread_k, 1.0)
+    held_k, direct_k = flow.held * flow_k, flow.direct_k * USUAL_LOAD_FRAC
+    feedback = MOST_FEEDBACK ** rng.random(draws)
     return _Control(
         slope=np.exp(SLOPE_LOG_STD * rng.standard_normal(draws)),
-        feedback_w_per_k=emitter.exponent
-        * usual_w
-        / mean_k
-        * np.exp(FEEDBACK_LOG_STD * rng.standard_normal(draws)),
+        feedback_w_per_k=feedback * emitter.exponent * usual_w / mean_k,
         smoothed_s=3600.0 * SMOOTHED_H * np.exp(SMOOTHED_LOG_STD * rng.standard_normal(draws)),
+        held_frac=held_k / np.maximum(held_k + direct_k, 1.0),
+        lag_s=np.maximum(flow.lag_s, 1.0),
+        exponent=emitter.exponent,
         most_w=pump.most_w,
     )
 
@@ -224,52 +243,63 @@ def _own_lives(
     spells: Sequence[Spell], buildings: Sequence[Building], control: _Control
 ) -> list[_Life]:
     """All spells with the level c at which the room is as warm as it was, in the mean."""
-    houses = _houses(buildings, spells[0].step_s)
+    houses, n = _houses(buildings, spells[0].step_s), control.exponent
     room_c = float(np.mean(np.concatenate([spell.room_c for spell in spells])))
-    curves = [_curve_w(spell, houses, control, room_c) for spell in spells]
-    share = np.array([spell.days for spell in spells])
-    more_w = [spell.heat_w.mean() - w.mean(axis=0) for spell, w in zip(spells, curves, strict=True)]
-    level_w = np.average(np.array(more_w), axis=0, weights=share)
-    stiff_w_per_k = houses.loss_w_per_k + control.feedback_w_per_k
+    curves = [_curve(spell, houses, control, room_c) for spell in spells]
+
+    def mean(values: Sequence[FloatArray]) -> FloatArray:
+        """Of all spells by their days, for each draw."""
+        means = np.array([value.mean(axis=0) for value in values])
+        return np.asarray(np.average(means, axis=0, weights=[spell.days for spell in spells]))
+
+    steep_w = mean([n * np.maximum(curve.root, 1.0) ** (n - 1.0) for curve in curves])  # dq/dc
+    per_k = (houses.loss_w_per_k + control.feedback_w_per_k) / steep_w
+    given_w = mean([spell.heat_w[:, None] for spell in spells])
+    level = (given_w - mean([curve.root**n for curve in curves])) / steep_w
     for _ in range(LEVEL_PASSES):
-        lives = _lives(spells, curves, (houses, control), level_w)
-        warmer_k = [
-            life.room_c.mean(axis=0) - spell.room_c.mean()
-            for spell, life in zip(spells, lives, strict=True)
-        ]
-        level_w = level_w - stiff_w_per_k * np.average(np.array(warmer_k), axis=0, weights=share)
-    return _lives(spells, curves, (houses, control), level_w)
+        lives = _lives(spells, curves, (houses, control), level)
+        pairs = zip(spells, lives, strict=True)
+        level = level - per_k * mean([life.room_c - spell.room_c[:, None] for spell, life in pairs])
+    return _lives(spells, curves, (houses, control), level)
 
 
 def _lives(
     spells: Sequence[Spell],
-    curves_w: Sequence[FloatArray],
+    curves: Sequence[_Curve],
     drawn: tuple[_Houses, _Control],
-    level_w: FloatArray,
+    level: FloatArray,
 ) -> list[_Life]:
-    aims = [curve_w + level_w for curve_w in curves_w]
+    n = drawn[1].exponent
+    aims = [np.maximum(curve.root + level, 0.0) ** n - curve.less_w for curve in curves]
     return [_life(spell, aim_w, *drawn) for spell, aim_w in zip(spells, aims, strict=True)]
 
 
-def _curve_w(spell: Spell, houses: _Houses, control: _Control, room_c: float) -> FloatArray:
-    """s L (T - T_out) - f H (room_was - T): own heat but for c and for d; steps x draws."""
-    kept = np.exp(-spell.step_s / control.smoothed_s)
-    first = spell.outdoor_c[: max(round(86_400.0 / spell.step_s), 1)].mean()
-    smooth = [lfilter([1.0 - k], [1.0, -k], spell.outdoor_c - first) + first for k in kept.tolist()]
-    per_k = control.slope * houses.loss_w_per_k
-    curve = per_k * (room_c - np.column_stack(smooth))
-    warmer = np.outer(spell.room_c - room_c, control.feedback_w_per_k)
-    return np.asarray(curve - warmer, dtype=np.float64)
+def _curve(spell: Spell, houses: _Houses, control: _Control, room_c: float) -> _Curve:
+    wide = np.ones(len(control.slope))
+    outdoor_c = smoothed(spell, np.outer(spell.outdoor_c, wide), control.smoothed_s)
+    loss_w = control.slope * houses.loss_w_per_k * np.maximum(room_c - outdoor_c, 0.0)
+    warmer_k = smoothed(spell, np.outer(spell.room_c - room_c, wide), control.lag_s)
+    return _Curve(loss_w ** (1.0 / control.exponent), control.feedback_w_per_k * warmer_k)
 
 
 def _life(spell: Spell, aim_w: FloatArray, houses: _Houses, control: _Control) -> _Life:
-    """The spell under q_own = aim - f H d_air."""
+    """The spell under q = aim - f H d_air, d_air as floor or radiators feel it.
+
+    R m is of the heat until the step's end, so that q_own = (q - R k m) / (1 - R k) with m at its
+    start and k the share of it that a step leaves.
+    """
     heat_w, air_k = np.empty_like(aim_w), np.empty_like(aim_w)
-    beyond_k = np.zeros(houses.b.shape)
+    beyond_k, felt_k = np.zeros(houses.b.shape), np.zeros(aim_w.shape[1])
+    kept = np.exp(-spell.step_s / control.lag_s)
+    held = np.minimum(control.held_frac * kept, MOST_HELD_FRAC)
+    late_w = np.full(aim_w.shape[1], spell.heat_w[: round(DAY_S / spell.step_s)].mean())
     for k, was_w in enumerate(spell.heat_w.tolist()):
         air_k[k] = beyond_k[:, 0]
-        asked_w = aim_w[k] - control.feedback_w_per_k * beyond_k[:, 0]
+        felt_k = kept * felt_k + (1.0 - kept) * air_k[k]
+        steady_w = aim_w[k] - control.feedback_w_per_k * felt_k
+        asked_w = (steady_w - held * late_w) / (1.0 - held)
         heat_w[k] = np.minimum(np.maximum(asked_w, 0.0), control.most_w)
+        late_w = kept * late_w + (1.0 - kept) * heat_w[k]
         pushed = houses.b * (heat_w[k] - was_w)[:, None]
         beyond_k = np.matmul(houses.a, beyond_k[:, :, None])[:, :, 0] + pushed
     return _Life(

@@ -16,7 +16,7 @@ from scipy.optimize import nnls
 from scipy.signal import lfilter
 
 from mpc.arrays import FloatArray
-from mpc.building import Emitter, flow_for_heat
+from mpc.building import Emitter, EmitterKind, flow_for_heat
 from mpc.heat_pump import HeatPumpMap, capacity_w, cop, measured_gain, part_load_gain, source_for
 
 DAY_S, HOUR_S = 86_400.0, 3600.0
@@ -24,14 +24,17 @@ GAIN_STD = (0.5, 0.006, 0.006, 0.15)
 """Of g before the meters: assumption. Maps' slopes lie about 0.02 per K (`mpc.heat_pump`), and one
 pump's differ from another's by a third; what part load gains is the least known."""
 
-REST_LOG_STD = 0.05  # of a day, where heat is not measured; assumption
+REST_LOG_STD = 0.03  # of a day, where heat is not measured; assumption
 LEAST_NET_W = 100.0  # hours with less electricity say nothing of the COP
 BELIEVED = 0.7  # a log of measured over map beyond this is no COP
 LEAST_HOURS = 24
 LEAST_FLOW_S = 48 * HOUR_S  # of flows read, to learn what heat they give
-LAGS_H = (0.1, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
+LAGS_H = {  # radiators and their water; screed above its pipes
+    EmitterKind.RADIATOR: (0.1, 0.25, 0.5, 1.0),
+    EmitterKind.FLOOR: (2.0, 3.0, 4.0, 5.5, 8.0, 11.0, 16.0, 22.0),
+}
 MOST_ALIKE = 0.95  # lag-one correlation
-OTHERS_FRAC = 0.5  # of a day's rest that another day lends it; assumption
+OTHERS_FRAC = 0.75  # of a day's rest that another day lends it; assumption
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -73,7 +76,7 @@ class DrawnMachine:
 
     machine: Machine
     spells: tuple[Spell, ...]
-    flow: "_Flow"
+    flow: "Flow"
     mean: FloatArray  # of outdoor, flow, load
     gain: FloatArray  # g, g0 such that the sum over the spells is what was metered; 4 x draws
     rest: tuple[FloatArray, ...]  # per spell: days x draws, logs
@@ -98,12 +101,12 @@ class _Mapped:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Flow:
+class Flow:
     """How warm the water must be for a heat; one entry per draw.
 
-    flow = room + held (F(heat smoothed over the lag) - room) + direct heat / design heat, F the
-    emitters' law: floor or radiators are as warm as what they got lately makes them, the rise over
-    them and half the spread follow the heat at once.
+    flow = room + held F(heat) + direct heat now / design heat, room and heat smoothed over the
+    lag, F the emitters' law: floor or radiators are as warm as the room and what they got lately
+    make them, the rise over them and half the spread follow the heat at once.
     """
 
     emitter: Emitter
@@ -112,9 +115,9 @@ class _Flow:
     direct_k: FloatArray
 
     def of(self, spell: Spell, heat_w: FloatArray, room_c: FloatArray) -> FloatArray:
-        """Flow temperature for heats of all draws; steps x draws."""
-        smooth_w = _smoothed(spell, heat_w, self.lag_s)
-        held_k = self.held * (flow_for_heat(self.emitter, smooth_w, room_c) - room_c)
+        """Flow temperature for heats of all draws; rooms as many or one column; steps x draws."""
+        held_k = self.held * flow_for_heat(self.emitter, smoothed(spell, heat_w, self.lag_s), 0.0)
+        room_c = smoothed(spell, np.broadcast_to(room_c, heat_w.shape), self.lag_s)
         return np.asarray(room_c + held_k + self.direct_k * heat_w / self.emitter.design_heat_w)
 
 
@@ -126,7 +129,8 @@ def learned_machine(
     `lag_s` (floor or radiators behind their heat, as believed) counts where no flow was read.
     """
     draws, standby_w = len(lag_s), machine.heat_pump.standby_w
-    flow = _flow_seen(spells, machine.emitter, draws)
+    least_w = machine.least_load_frac * machine.most_w
+    flow = _flow_seen(spells, machine, least_w, draws)
     if flow is None:
         flow = _flow_believed(machine.emitter, lag_s, rng)
     given = [_given(machine, spell, flow) for spell in spells]
@@ -135,48 +139,64 @@ def learned_machine(
     hours = [_hourly(s, m, net_w) for s, m, net_w in zip(spells, usual, metered, strict=True)]
     mean, gain = _posterior(np.vstack(hours), machine, rng, draws)
     modelled = [m.net_w * np.exp(_slopes(gain, m, mean)) for m in given]
-    level = np.log(sum(w.sum() for w in metered) / sum(w.sum(axis=0) for w in modelled))
+    level = _level(metered, modelled)
     rests = _rests(spells, metered, [w @ np.exp(level) / draws for w in modelled])
+    if not machine.heat_is_measured:  # heat was reckoned from the meter: all days fit the map
+        rests = [0.0 * rest for rest in rests]
+    own = [np.exp(rest[_day_of(s)])[:, None] for s, rest in zip(spells, rests, strict=True)]
+    level = _level(metered, [w * by for w, by in zip(modelled, own, strict=True)])
     drawn = _drawn_rests(rests, machine, rng, draws)
     gain = np.vstack([level, gain[1:]])
     return DrawnMachine(machine, tuple(spells), flow, mean, gain, drawn)
 
 
-def _flow_seen(spells: Sequence[Spell], emitter: Emitter, draws: int) -> _Flow | None:
-    """The law that meets the flows read while heat was given; None where too few were."""
+def _level(metered: Sequence[FloatArray], modelled: Sequence[FloatArray]) -> FloatArray:
+    """g0 at which the sum over all spells is what was metered, for each draw."""
+    drawn_w = sum(w.sum(axis=0) for w in modelled)
+    return np.asarray(np.log(sum(float(w.sum()) for w in metered) / drawn_w))
+
+
+def _flow_seen(
+    spells: Sequence[Spell], machine: Machine, least_w: float, draws: int
+) -> Flow | None:
+    """The law that meets the flows read while at least this heat was given.
+
+    Where too few were, of all flows read with heat; None if these are too few as well. A pump that
+    starts and stops has no flow that belongs to its mean heat.
+    """
+    emitter = machine.emitter
     best: tuple[float, float, FloatArray] | None = None
-    for hours in LAGS_H:
-        rows = []
+    for hours in LAGS_H[emitter.kind]:
+        lag_s, rows = np.array([HOUR_S * hours]), []
         for spell in spells:
-            heat_w = spell.heat_w[:, None]
-            smooth_w = _smoothed(spell, heat_w, np.array([HOUR_S * hours]))[:, 0]
-            held_k = flow_for_heat(emitter, smooth_w, spell.room_c) - spell.room_c
+            held_k = flow_for_heat(emitter, smoothed(spell, spell.heat_w[:, None], lag_s), 0.0)
+            over_k = spell.flow_c - smoothed(spell, spell.room_c[:, None], lag_s)[:, 0]
             load = spell.heat_w / emitter.design_heat_w
-            rows.append(np.column_stack([held_k, load, spell.flow_c - spell.room_c])[load > 0.0])
+            rows.append(np.column_stack([held_k, load, over_k])[spell.heat_w > least_w])
         table = np.vstack(rows)
         table = table[np.isfinite(table).all(axis=1)]
         if len(table) * spells[0].step_s < LEAST_FLOW_S:
-            return None
+            return _flow_seen(spells, machine, 0.0, draws) if least_w > 0.0 else None
         law, miss = nnls(table[:, :2], table[:, 2])
         if best is None or miss < best[0]:
             best = (float(miss), HOUR_S * hours, law)
     if best is None:
         return None
     ones = np.ones(draws)
-    return _Flow(emitter, best[1] * ones, best[2][0] * ones, best[2][1] * ones)
+    return Flow(emitter, best[1] * ones, best[2][0] * ones, best[2][1] * ones)
 
 
-def _flow_believed(emitter: Emitter, lag_s: FloatArray, rng: np.random.Generator) -> _Flow:
+def _flow_believed(emitter: Emitter, lag_s: FloatArray, rng: np.random.Generator) -> Flow:
     """Of the rise of the water between pipes and a heated floor nobody knows how much it is."""
     mean_c = emitter.design_flow_c - emitter.design_spread_k / 2.0
     direct = np.zeros(len(lag_s))
     if emitter.design_floor_c is not None:
         most = (mean_c - emitter.design_floor_c) / (mean_c - emitter.design_room_c)
         direct = most * rng.random(len(lag_s))
-    return _Flow(emitter, lag_s, 1.0 - direct, direct * (mean_c - emitter.design_room_c))
+    return Flow(emitter, lag_s, 1.0 - direct, direct * (mean_c - emitter.design_room_c))
 
 
-def _given(machine: Machine, spell: Spell, flow: _Flow) -> _Mapped:
+def _given(machine: Machine, spell: Spell, flow: Flow) -> _Mapped:
     """The map at the heat that was given; a column for each draw."""
     heat_w = np.broadcast_to(spell.heat_w[:, None], (len(spell.heat_w), len(flow.lag_s)))
     return _mapped(machine, spell, flow.of(spell, heat_w, spell.room_c[:, None]), heat_w)
@@ -188,13 +208,13 @@ def _middle(m: _Mapped) -> _Mapped:
     return _Mapped(*(part.mean(axis=1) for part in parts))
 
 
-def _smoothed(spell: Spell, heat_w: FloatArray, lag_s: FloatArray) -> FloatArray:
-    """The heat (steps x draws) smoothed over the lag of each draw; at rest before the first day."""
+def smoothed(spell: Spell, values: FloatArray, lag_s: FloatArray) -> FloatArray:
+    """Values (steps x draws) smoothed over the lag of each draw; at rest before the first day."""
     kept = np.exp(-spell.step_s / np.maximum(lag_s, 1.0)).tolist()
-    first_w = heat_w[: _steps_of(spell, DAY_S)].mean(axis=0).tolist()
+    first = values[: _steps_of(spell, DAY_S)].mean(axis=0).tolist()
     columns = [
-        lfilter([1.0 - k], [1.0, -k], column - first) + first
-        for k, column, first in zip(kept, heat_w.T, first_w, strict=True)
+        lfilter([1.0 - k], [1.0, -k], column - rest) + rest
+        for k, column, rest in zip(kept, values.T, first, strict=True)
     ]
     return np.asarray(np.column_stack(columns), dtype=np.float64)
 
@@ -282,10 +302,13 @@ def _drawn_rests(
     rests: Sequence[FloatArray], machine: Machine, rng: np.random.Generator, draws: int
 ) -> tuple[FloatArray, ...]:
     """A day's own rest, and a share of another day's, for each draw; days x draws per spell."""
-    if not machine.heat_is_measured:  # the map explains by itself all heat that it was asked for
-        rests = [REST_LOG_STD * rng.standard_normal(len(rest)) for rest in rests]
     pool = np.concatenate(rests)
-    return tuple(
-        rest[:, None] + OTHERS_FRAC * pool[rng.integers(len(pool), size=(len(rest), draws))]
-        for rest in rests
-    )
+    drawn = []
+    for rest in rests:
+        size = (len(rest), draws)
+        if machine.heat_is_measured:
+            other = pool[rng.integers(len(pool), size=size)]
+        else:
+            other = REST_LOG_STD * rng.standard_normal(size)
+        drawn.append(rest[:, None] + OTHERS_FRAC * other)
+    return tuple(drawn)

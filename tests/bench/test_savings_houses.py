@@ -42,8 +42,8 @@ def test_what_was_metered_of_a_house_is_told_as_it_was(world: World) -> None:
 
 
 def test_a_row_counts_the_houses_inside_their_interval() -> None:
-    inside = Case(0, True, True, (1.0, 2.0, 0.0, 3.0), (5.0, 5.0, 4.0, 6.0), 9.0, 9.0, 1.0)
-    outside = Case(1, True, True, (4.0, 2.0, 0.0, 3.0), (5.0, 5.0, 4.0, 6.0), 9.0, 9.0, 1.0)
+    inside = Case(0, True, False, True, (1.0, 2.0, 0.0, 3.0), (5.0, 5.0, 4.0, 6.0), 9.0, 9.0, 1.0)
+    outside = Case(1, True, False, True, (4.0, 2.0, 0.0, 3.0), (5.0, 5.0, 4.0, 6.0), 9.0, 9.0, 1.0)
     found = row([inside, outside], cost=False)
     assert found["inside the interval, %"] == 50.0
     assert found["mean error, points"] == pytest.approx(-0.5)
