@@ -74,6 +74,10 @@ class PumpFigures(Section):
         le=1,
         description="air: share of the loss from frost near 2 °C that the figures lack",
     )
+    measured_limits: bool = Field(
+        False,
+        description="plans go by the largest heat and by what defrosts take, both as measured",
+    )
     compressor_max_hz: float | None = Field(
         None,
         gt=0,

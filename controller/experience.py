@@ -6,6 +6,7 @@ from pydantic import TypeAdapter
 
 from controller.absence import Absence
 from controller.brine import Brine
+from controller.cold_figures import ColdFigures
 from controller.config import HouseConfig
 from controller.forecast_errors import weather_seen
 from controller.forecasts import Known, value_at
@@ -35,6 +36,7 @@ class Experience:
     outdoor: ForecastBias = field(default_factory=ForecastBias)
     absence: Absence = field(default_factory=Absence)
     brine: Brine = field(default_factory=Brine)
+    cold: ColdFigures = field(default_factory=ColdFigures)
     weather: WeatherErrors = field(default_factory=WeatherErrors)
     prices: PriceMemory = field(default_factory=PriceMemory)
 
@@ -74,6 +76,7 @@ class Experience:
             outdoor=self._outdoor(snapshot, outdoor_c, span_s),
             absence=self.absence.seen(snapshot.at, snapshot.operating_state, span_s, config.zone),
             brine=self.brine.seen(snapshot, running_s=running_s, span_s=span_s),
+            cold=self.cold.seen(snapshot, model, running_s=running_s, span_s=span_s),
             weather=weather_seen(self.weather, snapshot, weather, self.outdoor),
             prices=self.prices.seen(forecasts.prices, config.zone, snapshot.at),
         )

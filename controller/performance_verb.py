@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from controller.app import heat_knob
+from controller.cold_figures import ColdFigures
 from controller.config import HouseConfig
 from controller.defrost_loss import DefrostLoss, defrost_losses
 from controller.experience import EXPERIENCE, Experience
@@ -24,7 +25,10 @@ from controller.store import StoreError, open_store
 from controller.terminal import DEFAULT_CONFIG, AsJson, ConfigPath, Exit, fail, load, out, show_json
 from drivers.api import Knob
 from drivers.errors import ConfigurationError
-from mpc.heat_pump import LOAD_NODES
+from mpc.heat_pump import LOAD_NODES, SOURCE_NODES_C
+
+SHORTEST_SHOWN_S = 360.0
+"""At the limit; less rounds to no time at all."""
 
 COVERS = {
     "compressor": "compressor and its fan or source pump (SPF H2)",
@@ -54,6 +58,7 @@ class Told:
     responses: list[Response]
     knob: Knob | None
     figures: PumpFigures
+    cold: ColdFigures
 
 
 def add_performance_verb(app: typer.Typer) -> None:
@@ -111,13 +116,14 @@ def _told(settings: HouseConfig, span: timedelta) -> Told:
         seasons = performances([*older, *newer], source, partial(season_of, zone=settings.zone))
         if seasons:
             sides.append(Side(electricity=name, covers=covers, weeks=weeks, seasons=seasons))
-    source = _finest(lately)
+    source, learned = _finest(lately), _experience(settings)
     return Told(
         sides=sides,
         defrosts=defrost_losses(lately, source),
         responses=knob_responses(lately, source),
         knob=heat_knob(settings),
-        figures=_experience(settings).pump,
+        figures=learned.pump,
+        cold=learned.cold,
     )
 
 
@@ -157,6 +163,13 @@ def _result(told: Told) -> dict[str, Any]:
         "knob": None if told.knob is None else told.knob.capability.value,
         "responses": [asdict(one) for one in told.responses],
         "cop": {"load_frac": LOAD_NODES, **asdict(told.figures)},
+        "limits": {
+            "source_c": SOURCE_NODES_C,
+            "at_limit_s": told.cold.most_s,
+            "most_frac": told.cold.most_fracs,
+            "predicts_better": told.cold.predicts_better,
+            "defrost_frac": told.cold.defrost_fracs,
+        },
     }
 
 
@@ -169,6 +182,9 @@ def _show(told: Told) -> None:
     if any(told.figures.seen_s):
         _say("COP in steady heating, measured over assumed (plans use it):")
         out.print(_loads(told.figures))
+    if any(told.cold.heating_kwh) or any(told.cold.most_s):
+        _say("Largest heat over the map's, and electricity of defrosts, lately:")
+        out.print(_limits(told.cold))
     if told.defrosts:
         _say("Heating with its defrosts, by outdoor temperature:")
         out.print(_defrosts(told.defrosts))
@@ -198,6 +214,15 @@ def _loads(figures: PumpFigures) -> Table:
     for load_frac, gain, seen_s in zip(LOAD_NODES, figures.gain, figures.seen_s, strict=True):
         if seen_s > 0.0:
             table.add_row(f"{load_frac:.0%}", f"{gain:.2f}", f"{seen_s / 3600.0:.1f}")
+    return table
+
+
+def _limits(cold: ColdFigures) -> Table:
+    table = Table("source °C", "at its limit h", "largest heat", "for defrosts", box=None)
+    columns = (SOURCE_NODES_C, cold.most_s, cold.most_fracs, cold.defrost_fracs)
+    for source_c, most_s, most_frac, defrost_frac in zip(*columns, strict=True):
+        largest = _or_dash(most_frac if most_s >= SHORTEST_SHOWN_S else None, ".2f")
+        table.add_row(f"{source_c:g}", f"{most_s / 3600.0:.1f}", largest, f"{defrost_frac:.1%}")
     return table
 
 

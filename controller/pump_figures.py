@@ -62,13 +62,17 @@ class PumpFigures:
         return replace(heat_pump, load_gain=tuple(round(g, 3) for g in gains))
 
 
+def electricity_w(snapshot: Snapshot) -> float | None:
+    """By the meter, else as the pump says."""
+    power_w = snapshot.value(Signal.METER_POWER_W)
+    return snapshot.value(Signal.POWER_W) if power_w is None else power_w
+
+
 def _measured(snapshot: Snapshot, model: HouseModel) -> tuple[float, float] | None:
     """Share of capacity, and measured over assumed COP; None when not all of it is measured."""
     heat_w, flow_c = snapshot.value(Signal.HEAT_W), snapshot.value(Signal.FLOW_C)
     outdoor_c = snapshot.value(Signal.OUTDOOR_C)
-    power_w = snapshot.value(Signal.METER_POWER_W)
-    if power_w is None:
-        power_w = snapshot.value(Signal.POWER_W)
+    power_w = electricity_w(snapshot)
     if snapshot.operating_state is not OperatingState.HEATING:
         return None
     if heat_w is None or flow_c is None or outdoor_c is None or power_w is None:

@@ -25,7 +25,7 @@ from controller.sunlight import ended_at, in_force, middles_of, sun_of
 from controller.wishes import Target, second_target
 from drivers.api import Knob, OperatingState, PriceSeries, Signal, WeatherSeries
 from mpc.forecast_bias import ForecastBias
-from mpc.heat_pump import capacity_w, source_for
+from mpc.heat_pump import HeatPumpMap, capacity_w, source_for
 from mpc.horizon import Horizon, PriceForecast, WeatherForecast, build_horizon, on_steps
 from mpc.plan import Comfort, Compressor, HeatLimits, PlanRequest, Reserve, RoomBand, Search
 from mpc.storage import HotWater
@@ -90,7 +90,7 @@ def plan_request(
         ),
         building=model.building,
         emitter=emitter_now(belief, model),
-        heat_pump=experience.pump.applied(model.heat_pump),
+        heat_pump=_heat_pump(experience, config, model),
         hot_water=hot_water,
         missed_w=()
         if hot_water is not None
@@ -103,6 +103,12 @@ def plan_request(
         reserve=_reserve(horizon, snapshot, belief, (config, model)),
         search=_search(config, whole=whole),
     )
+
+
+def _heat_pump(experience: Experience, config: HouseConfig, model: HouseModel) -> HeatPumpMap:
+    """The map with what the pump's own meters say, as far as the owner lets plans go by it."""
+    measured = experience.pump.applied(model.heat_pump)
+    return experience.cold.applied(measured) if config.heat_pump.measured_limits else measured
 
 
 def _hot_water(

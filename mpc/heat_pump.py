@@ -11,6 +11,7 @@ from mpc.arrays import FloatArray
 
 EXTRAPOLATE_K = 10.0  # a data sheet is stretched this far, then held
 LOAD_NODES = (0.3, 0.45, 0.6, 0.75, 0.9)  # shares of capacity where a measured gain is given
+SOURCE_NODES_C = (-12.0, -5.0, 2.0, 9.0)  # where measured corrections by source are given
 COP_MIN = 1.0  # an electric heater would do as well
 CAPACITY_MIN_FRAC = 0.2  # of the largest rated heat; keeps an extrapolation from reaching zero
 PRIOR_COP_PER_K = (0.022, -0.020)  # relative to source and flow; slope of common EN 14511 sheets
@@ -58,6 +59,8 @@ class HeatPumpMap:
     # 2 °C, which EN 14511 measures with defrosting; up to 1 for points drawn through dry air only.
     frost_frac: float = 0.0
     load_gain: tuple[float, ...] = ()  # COP as measured over the map's at LOAD_NODES; empty: 1
+    most_gain: tuple[float, ...] = ()  # the same of the largest heat, at SOURCE_NODES_C
+    defrost_frac: tuple[float, ...] = ()  # of heating's electricity, at SOURCE_NODES_C; empty: 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +162,14 @@ def measured_gain(load_gain: tuple[float, ...], load_frac: ArrayLike) -> FloatAr
     return np.asarray(np.interp(np.asarray(load_frac), LOAD_NODES, load_gain), dtype=np.float64)
 
 
+def at_source(by_node: tuple[float, ...], source_c: ArrayLike, unknown: float) -> FloatArray:
+    """A measured correction at these source temperatures; `unknown` where none was measured."""
+    source = np.asarray(source_c, dtype=np.float64)
+    if not by_node:
+        return np.full_like(source, unknown)
+    return np.asarray(np.interp(source, SOURCE_NODES_C, by_node), dtype=np.float64)
+
+
 def cop(heat_pump: HeatPumpMap, source_c: ArrayLike, flow_c: ArrayLike) -> FloatArray:
     """COP in the field: rated COP times `field_frac`, never below 1, never rising with the flow.
 
@@ -191,7 +202,10 @@ def source_for(
 
 def rated(heat_pump: HeatPumpMap) -> Rated:
     """The map as tables; raises ValueError when its points cannot be a heat pump."""
-    return _rated(replace(heat_pump, load_gain=()) if heat_pump.load_gain else heat_pump)
+    measured = heat_pump.load_gain or heat_pump.most_gain or heat_pump.defrost_frac
+    if not measured:
+        return _rated(heat_pump)
+    return _rated(replace(heat_pump, load_gain=(), most_gain=(), defrost_frac=()))
 
 
 @lru_cache(maxsize=64)

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 
 from mpc.arrays import FloatArray
 from mpc.building import Emitter, flow_for_heat
-from mpc.heat_pump import HeatPumpMap, Rated, measured_gain, part_load_gain, rated
+from mpc.heat_pump import HeatPumpMap, Rated, at_source, measured_gain, part_load_gain, rated
 from mpc.plan import HeatLimits
 
 SEGMENTS = 3  # of the power curve between the lowest and the largest heat
@@ -29,6 +29,8 @@ class Emission:
     room_c: FloatArray
     floor_c: FloatArray | None
     load_gain: tuple[float, ...]
+    most_gain: tuple[float, ...] = ()
+    defrost_frac: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,8 @@ def emission(
         room_c=room,
         floor_c=floor_c,
         load_gain=heat_pump.load_gain,
+        most_gain=heat_pump.most_gain,
+        defrost_frac=heat_pump.defrost_frac,
     )
 
 
@@ -100,6 +104,7 @@ def power_w(where: Emission, heat_w: FloatArray) -> FloatArray:
     load_frac = running_w / full_w
     gain = part_load_gain(where.source_c, running_c, load_frac)
     gain = gain * measured_gain(where.load_gain, load_frac)
+    gain = gain * (1.0 - at_source(where.defrost_frac, where.source_c, 0.0))
     return heat_w / (gain * full_cop) + where.standby_w
 
 
@@ -120,10 +125,12 @@ def heat_max_w(where: Emission) -> FloatArray:
     power_max_w = None if limits.power_max_w is None else np.asarray(limits.power_max_w)
     high = np.full_like(where.source_c, 2.0 * float(where.pump.rated_heat_w.max()))
     low = np.zeros_like(high)
+    most_frac = at_source(where.most_gain, where.source_c, 1.0)
     for _ in range(BISECTIONS):
         middle = 0.5 * (low + high)
         flow = flow_c(where, middle)
-        fits = (flow <= limits.flow_max_c) & (middle <= where.pump.capacity_w(where.source_c, flow))
+        most_w = most_frac * where.pump.capacity_w(where.source_c, flow)
+        fits = (flow <= limits.flow_max_c) & (middle <= most_w)
         if power_max_w is not None:
             fits &= power_w(where, middle) <= power_max_w
         low, high = np.where(fits, middle, low), np.where(fits, high, middle)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -15,13 +16,16 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from controller.cli import app
+from controller.cold_figures import ColdFigures
 from controller.config import ConfigError, parse_config
 from controller.defrost_loss import LEAST_DEFROSTS, DefrostLoss, defrost_losses
+from controller.experience import EXPERIENCE, Experience
 from controller.knob_response import WAITS, knob_responses
 from controller.performance import performances, season_of, week_of
 from controller.pump_looks import METER, PUMP, Look, look_of, look_of_quarter
 from controller.records import StepRecord
 from controller.snapshot import Missing, Reading, Snapshot
+from controller.store import open_store
 from drivers.api import OperatingState, Signal
 
 ZONE = ZoneInfo("Europe/Copenhagen")
@@ -330,6 +334,21 @@ def test_the_verb_tells_the_factor_with_its_boundary(
     assert side["covers"] == "heater"
     assert side["weeks"][0]["spf"] == pytest.approx(side["seasons"][0]["spf"])
     assert found["defrosts"][0]["loss_frac"] == pytest.approx(1.0 / 6.0, abs=0.02)
+    assert found["limits"]["most_frac"] == [1.0] * len(found["limits"]["source_c"])
+
+
+def test_the_verb_tells_the_largest_heat_that_was_seen(
+    record: StepRecord, make_house: Callable[..., Any], file: Path
+) -> None:
+    recorder = make_house(mode="observe").recorder
+    recorder.append(at(record, START, {}))
+    recorder.close()
+    with open_store(file.parent / "state.db") as store:
+        learned = ColdFigures(most_gain=(0.9,) * 4, most_s=(0.0, 7200.0, 0.0, 0.0))
+        store.save_value("experience", EXPERIENCE, Experience(cold=learned))
+    run = CliRunner().invoke(app, ["performance", "-c", str(file)], env={"COLUMNS": "120"})
+    assert run.exit_code == 0, run.output
+    assert re.search(r"-5 +2\.0 +0\.95", run.output)
 
 
 def test_performance_without_records_says_so(file: Path) -> None:
