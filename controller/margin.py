@@ -6,9 +6,9 @@ puts in what the forecast of its own hours may miss, so that it is counted once:
     kept**2 = QUANTILE**2 (mean(e**2) + s (w**2 - mean(w**2)))
 
 e are the rooms' errors, w**2 is what errors of the weather are expected to do to them: more where
-much sun is forecast, and with an old forecast. s is 1, or less so that weather explains no more
-than MOST_WEATHER_FRAC of what was missed. So in the mean of what was watched kept is as wide as if
-nothing were known of the weather.
+much sun is forecast, and with an old forecast. s is at most 1, and such that weather explains no
+more than MOST_WEATHER_FRAC of what was missed. So the mean of kept**2 over what was watched is as
+large as if nothing were known of the weather.
 """
 
 import math
@@ -65,6 +65,7 @@ class Errors:
     count: float = 0.0
     square_k2: float = 0.0
     weather_k2: float = 0.0
+    weighed: float = 0.0  # how many count in the mean of what was expected
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,14 +107,19 @@ class Margin:
         if comfort.margin == "fixed":
             return comfort.margin_k
         found = self.errors[lead_of(lead_s)]
-        share = 0.0
-        if found.weather_k2 > 0.0:
-            share = min(1.0, MOST_WEATHER_FRAC * found.square_k2 / found.weather_k2)
-        more_k2 = 0.0 if weather_k2 is None else share * (weather_k2 - found.weather_k2)
+        more_k2 = 0.0 if weather_k2 is None else _share(found) * (weather_k2 - found.weather_k2)
         measured_k = QUANTILE * math.sqrt(found.square_k2 + more_k2)
         trust = found.count / (found.count + TRUSTED)
         margin_k = trust * measured_k + (1.0 - trust) * comfort.margin_k
         return min(max(margin_k, LEAST_K), MOST_FRAC * (comfort.band_k - comfort.excitation_k))
+
+
+def _share(found: Errors) -> float:
+    """How far weather is trusted to explain what was missed; s."""
+    if found.weather_k2 <= 0.0:
+        return 0.0
+    known = found.weighed / (found.weighed + TRUSTED)
+    return known * min(1.0, MOST_WEATHER_FRAC * found.square_k2 / found.weather_k2)
 
 
 def lead_of(lead_s: float) -> int:
@@ -143,10 +149,10 @@ def _weather_k2(horizon: Horizon, building: Building, step: int) -> float:
 
 def _with(errors: Errors, promise: Promise, room_c: float) -> Errors:
     """One more error; old ones fade as new ones come."""
-    count = min(errors.count + 1.0, MEMORY)
+    count, weighed = min(errors.count + 1.0, MEMORY), min(errors.weighed + 1.0, MEMORY)
     square = errors.square_k2 + ((room_c - promise.room_c) ** 2 - errors.square_k2) / count
-    weather = errors.weather_k2 + (promise.weather_k2 - errors.weather_k2) / count
-    return Errors(count, square, weather)
+    weather = errors.weather_k2 + (promise.weather_k2 - errors.weather_k2) / weighed
+    return Errors(count, square, weather, weighed)
 
 
 MARGIN: TypeAdapter[Margin] = TypeAdapter(Margin)

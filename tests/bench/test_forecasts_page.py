@@ -30,7 +30,7 @@ def test_archived_forecasts_lie_within_their_quantiles_eight_times_of_ten() -> N
 
 def test_kept_runs_are_compared_lead_by_lead(tmp_path: Path) -> None:
     for run, square_k2 in (("issued", 0.05), ("perfect", 0.01)):
-        kept = [asdict(Errors(300.0, square_k2, 0.02))] * 3
+        kept = [asdict(Errors(300.0, square_k2, 0.02, 300.0))] * 3
         (tmp_path / f"{run}-{code_version()}.json").write_text(json.dumps(kept))
     rows = room_rows(tmp_path)
     assert [row["lead, h"] for row in rows] == [1, 2, 4]

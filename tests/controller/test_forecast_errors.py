@@ -81,7 +81,7 @@ def ask(config: HouseConfig) -> Callable[..., PlanRequest]:
 def missed(experience: Experience, request: PlanRequest, error_k: float = 0.25) -> Experience:
     """The same after rooms missed by this for days, in weather as unsure as that of `request`."""
     usual = weather_at_leads_k2(request.horizon, request.building)
-    errors = tuple(Errors(400.0, error_k**2, k2) for k2 in usual)
+    errors = tuple(Errors(400.0, error_k**2, k2, 400.0) for k2 in usual)
     return replace(experience, margin=Margin(errors=errors))
 
 

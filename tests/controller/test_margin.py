@@ -135,6 +135,14 @@ def test_on_the_first_day_weather_changes_nothing() -> None:
     assert Margin().kept_k(3600.0, COMFORT, 5.0) == COMFORT.margin_k
 
 
-def test_a_margin_of_before_is_restored_without_the_weathers_part() -> None:
-    text = MARGIN.dump_json(watched(0.3, 20)).decode().replace(',"weather_k2":0.0', "")
-    assert MARGIN.validate_json(text) == watched(0.3, 20)
+def test_a_margin_of_before_begins_to_count_the_weather_from_nothing() -> None:
+    text = MARGIN.dump_json(watched(0.3, 600)).decode()
+    before = MARGIN.validate_json(text.replace(',"weather_k2":0.0,"weighed":400.0', ""))
+    assert before.errors[0].weighed == 0.0
+    at, margin = AT + timedelta(days=30), replace(before, promises=())
+    for _ in range(8):
+        margin = margin.promised(plan(at), (0.04,) * len(LEADS_S)).seen(at, 21.3, asked=True)
+        at += timedelta(minutes=15)
+    assert margin.errors[0].weather_k2 == pytest.approx(0.04)
+    rougher = margin.kept_k(3600.0, COMFORT, 0.08)
+    assert rougher == pytest.approx(watched(0.3, 600).kept_k(3600.0, COMFORT), rel=0.02)
