@@ -19,7 +19,7 @@ from mpc.building import (
     with_radiators,
 )
 from mpc.counterfactual import Counterfactual, KnownHouse, counterfactual
-from mpc.counterfactual_power import Machine, Spell, learned_machine
+from mpc.counterfactual_power import Flow, Machine, Spell, learned_machine
 from mpc.heat_pump import capacity_w
 from mpc.heat_pump_maps import air_water_surrogate
 
@@ -149,6 +149,36 @@ def test_unknown_prices_leave_the_cost_out() -> None:
 def test_the_same_records_give_the_same_answer() -> None:
     spell = lived(8)
     assert reckoned(spell, draws=10) == reckoned(spell, draws=10)
+
+
+@pytest.mark.parametrize("measured", [True, False])
+def test_heat_that_was_given_costs_what_was_metered(measured: bool) -> None:
+    spell = lived(28, cheap_hours(800.0))
+    by_day = 1.0 + 0.05 * np.sin(np.arange(28.0))
+    spell = replace(spell, power_w=spell.power_w * np.repeat(by_day, PER_DAY))
+    learned = learned_machine(
+        [spell], machine(measured=measured), np.full(60, 2400.0), np.random.default_rng(1)
+    )
+    heat_w = np.repeat(spell.heat_w[:, None], 60, axis=1)
+    share = learned.power_w(0, heat_w, spell.room_c[:, None]).sum(axis=0) / spell.power_w.sum()
+    assert share.mean() == pytest.approx(1.0, abs=0.003)
+    assert 0.0 < share.std() < 0.02
+
+
+def test_flows_that_were_read_tell_how_long_a_floor_follows_its_heat() -> None:
+    building = archetype(year=1990, area_m2=140.0, mass=MassClass.MEDIUM, emitter=EmitterKind.FLOOR)
+    floor = emitter_for(building=building, kind=EmitterKind.FLOOR, design_flow_c=38.0)
+    pump, spell = replace(machine(), emitter=floor), lived(21, cheap_hours(1500.0))
+    one = np.ones(1)
+    law = Flow(floor, 8.0 * 3600.0 * one, 0.8 * one, 6.0 * one)
+    read_c = law.of(spell, spell.heat_w[:, None], spell.room_c[:, None])[:, 0]
+    noise_k = 0.2 * np.random.default_rng(2).standard_normal(len(read_c))
+    found = learned_machine(
+        [replace(spell, flow_c=read_c + noise_k)], pump, one, np.random.default_rng(1)
+    ).flow
+    assert found.lag_s[0] == pytest.approx(8.0 * 3600.0)
+    assert found.held[0] == pytest.approx(0.8, abs=0.05)
+    assert found.direct_k[0] == pytest.approx(6.0, abs=0.5)
 
 
 def test_without_heat_nothing_is_reckoned() -> None:
