@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from bench.frequency_boundary import boundary_rows
 from bench.frequency_house import activation_costs
 from bench.frequency_page import SineRow, page
 from bench.frequency_pump import Actuator, Run, prepare
@@ -55,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> None:
                 if wanted.logs is not None:
                     write_log(wanted.logs, outcome, run)
         sys.stderr.write(f"latency {latency_s} s done\n")
-    text = page(ready, outcomes, sines, activation_costs())
+    text = page(ready, outcomes, sines, activation_costs(), boundary=boundary_rows())
     sys.stdout.write(text)
     if wanted.write:
         PAGE.write_text(text, encoding="utf-8")

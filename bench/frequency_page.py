@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bench.frequency_boundary import reason_rows
 from bench.frequency_house import CAPACITY_W, Cost, cost_rows
 from bench.frequency_pump import HOUSE, OUTDOOR_C, Ready
 from bench.frequency_tests import Outcome
@@ -23,7 +24,12 @@ class SineRow:
 
 
 def page(
-    ready: Ready, outcomes: Sequence[Outcome], sines: Sequence[SineRow], costs: Sequence[Cost]
+    ready: Ready,
+    outcomes: Sequence[Outcome],
+    sines: Sequence[SineRow],
+    costs: Sequence[Cost],
+    *,
+    boundary: Sequence[Row],
 ) -> str:
     """The page for the documentation."""
     ramps = list(dict.fromkeys(outcome.actuator.ramp_frac_per_s for outcome in outcomes))
@@ -54,6 +60,23 @@ test of a real machine stands behind this page.
 A product passes with an actuator when all its tests below do.
 
 {markdown_table(_products(outcomes))}
+## Where the boundary lies
+
+The same chain and judges with a pump that draws exactly what its limit says: by latency the slowest
+ramp, in shares of the capacity a second, with which a test still passes. A dynamic or a static
+product needs all its tests. This is what an actuator has to be; measure yours with
+`heatherd measure-knob` ([how](../how-to/measure-the-power-limit.md)).
+
+{markdown_table(boundary)}
+### Why the emulated pump does not pass
+
+With the quickest actuator tried and its own pace; beside it the same actuator with the exact pump.
+What fails there too is the chain's: the source is one second late, the latency comes on top, and a
+row a second shows a start up to one second late. What fails here alone is the pump's: its
+compressor loads by a bounded change of speed, so that more power comes slowly, and power that was
+spared returns slowly.
+
+{markdown_table(reason_rows(outcomes))}
 {"".join(_verdicts(outcomes, ramp) for ramp in ramps)}## Figures at {_ramp_text(middle)}
 
 {"".join(_figures(outcomes, name, middle) for name in _names(outcomes))}## FCR-N, sines

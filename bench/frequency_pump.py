@@ -4,6 +4,8 @@ import copy
 from collections import deque
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import Protocol
 
 import numpy as np
 
@@ -107,11 +109,31 @@ class Plant:
         return float(np.mean(seen))
 
 
+class Control(Protocol):
+    """Whether the compressor runs, and how often it was started."""
+
+    starts: int
+    running: bool
+
+
+class Driven(Protocol):
+    """A pump that is driven second by second."""
+
+    power_w: float
+
+    @property
+    def firmware(self) -> Control: ...
+
+    def limit(self, power_w: float | None) -> None: ...
+
+    def step(self) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Ready:
     """A settled pump, its measured baseline, and what is promised."""
 
-    plant: Plant
+    plant: Driven
     baseline_w: float
     headroom: Headroom
     capacity_w: float
@@ -145,13 +167,19 @@ class Run:
     stops: int
 
 
+@cache
+def _resolution_w() -> float:
+    """Of the knob; a profile takes its time to be read."""
+    return load_profile(PROFILE).knobs[Capability.POWER_LIMIT].resolution
+
+
 def drive(
     ready: Ready, frequency_hz: FloatArray, actuator: Actuator, *, product: Product, static: bool
 ) -> Run:
     """Let the sequence pass: source, droop, limits, knob, latency, ramp, pump."""
     plant = copy.deepcopy(ready.plant)
     starts = plant.firmware.starts
-    knob = load_profile(PROFILE).knobs[Capability.POWER_LIMIT]
+    resolution_w = _resolution_w()
     armed = Armed(
         product=product, capacity_w=ready.capacity_w, baseline_w=ready.headroom.baseline_w,
         until_at=START_AT + timedelta(days=1),
@@ -169,7 +197,7 @@ def drive(
             DROOPS[product], recovery, answer, frequency_hz=watch.believed_hz, step_s=STEP_S
         )
         asked_w = asked_power_w(armed, answer, ready.headroom)
-        on_the_way.append(round(asked_w / knob.resolution) * knob.resolution)
+        on_the_way.append(round(asked_w / resolution_w) * resolution_w)
         goal_w = on_the_way.popleft()
         followed_w = min(max(goal_w, followed_w - reach_w), followed_w + reach_w)
         plant.limit(followed_w)

@@ -3,6 +3,7 @@
 import pytest
 
 from bench.frequency import write_log
+from bench.frequency_boundary import boundary_rows, reason_rows
 from bench.frequency_house import CAPACITY_W, Cost, activation_cost
 from bench.frequency_page import SineRow, page
 from bench.frequency_pump import Actuator, prepare
@@ -62,11 +63,35 @@ def test_page_shows_failures_as_plainly_as_passes(ready):
         house="timber1972", outdoor_c=2.0, baseline_w=900.0, held_frac=1.0, stops=0, colder_k=0.5,
         back_h=None, spared_kwh=1.0, returned_kwh=1.2, highest_more_w=400.0,
     )  # fmt: skip
-    text = page(ready, outcomes, [SineRow(1, 60.0, SineFit(gain_frac=0.5, delay_s=12.0))], [cost])
+    sine = SineRow(1, 60.0, SineFit(gain_frac=0.5, delay_s=12.0))
+    text = page(ready, outcomes, [sine], [cost], boundary=[{"test": "a", "0 s": "5 %"}])
+    assert "| a | 5 % |" in text
     assert "| timber1972 | 2.00 | 900 | 100 | 0 | 0.50 | – | 1.00 | 1.20 | 400 |" in text
     assert "| FCR-D up, dynamic | 2 | 0 | – | none |" in text
     assert "3 of 4 fail" in text
     assert "| 60.00 | 0.50 | 12.00 |" in text
+
+
+def test_a_pump_that_follows_exactly_shows_the_boundary_of_each_test():
+    names = ("FCR-D up, fast ramp", "Continental FCR, step to 49.8 Hz")
+    rows = boundary_rows((0, 5, 30), [BY_NAME[name] for name in names])
+    ramps = {row.pop("test"): row for row in rows}
+    assert ramps["Continental FCR, step to 49.8 Hz"]["30 s"] == "–"
+    for row in ramps.values():  # a later actuator never needs less of a ramp
+        shares = [float("inf") if text == "–" else float(text.split()[0]) for text in row.values()]
+        assert shares == sorted(shares)
+
+
+def test_what_fails_is_the_chains_or_the_pumps(ready):
+    outcomes = [
+        run_test(ready, BY_NAME[f"FCR-D up, {name}"], PROMPT)[0]
+        for name in ("static ramp", "fast ramp")
+    ]
+    found = {(row["test"], row["criterion"]): row["fails by"] for row in reason_rows(outcomes)}
+    assert found == {
+        ("FCR-D up, static ramp", "start (s)"): "the chain",
+        ("FCR-D up, fast ramp", "excess on return (s)"): "the pump",
+    }
 
 
 def test_an_activation_in_a_slow_house_is_hardly_felt_and_its_energy_is_spared():
