@@ -56,6 +56,7 @@ class Weather:
 class Houses:
     """One entry per house; capacities in Wh/K."""
 
+    area_m2: FloatArray
     loss_w_per_k: FloatArray
     vent_frac: FloatArray
     sensor_frac: FloatArray  # of house and emitters that is the room with the sensor
@@ -174,6 +175,7 @@ def _houses(rng: np.random.Generator, n: int) -> Houses:
     area = np.clip(loss / between(0.9, 1.9), 70.0, 260.0)
     design_w = loss * (DESIGN_ROOM_C - DESIGN_OUTDOOR_C)
     return Houses(
+        area_m2=area,
         loss_w_per_k=loss,
         vent_frac=between(0.15, 0.4),
         sensor_frac=between(0.3, 0.6),

@@ -118,7 +118,7 @@ def _believed(world: World, house: int, rng: np.random.Generator) -> tuple[Build
     floor = bool(h.floor[house])
     loss = float(h.loss_w_per_k[house]) * float(np.exp(LOSS_LOG_STD * rng.standard_normal()))
     kind = EmitterKind.FLOOR if floor else EmitterKind.RADIATOR
-    area_m2 = float(h.mass_wh_per_k[house]) / 50.0
+    area_m2 = float(h.area_m2[house])
     typical = archetype(year=1985, area_m2=area_m2, mass=MassClass.MEDIUM, emitter=kind)
     building = with_loss(typical, min(loss, 0.95 * _most_loss(typical)))
     excess_k = float(h.design_excess_k[house] + 0.5 * h.spread_k[house])
