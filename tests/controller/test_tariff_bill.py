@@ -108,6 +108,15 @@ def test_every_preset_has_source_and_day_and_is_accepted(name: str) -> None:
     assert _section(name).tariff.currency == found.tariff["currency"]
 
 
+@pytest.mark.parametrize(
+    ("name", "with_vat"), [("fi", 0.02827515), ("de", 0.024395), ("nl", 0.110836)]
+)
+def test_taxes_of_a_country_are_those_with_vat_of_its_source(name: str, with_vat: float) -> None:
+    tariff = tariff_of(_section(name).tariff, ZONE)
+    bill = day_bill(tariff, date(2026, 6, 1), lambda _: 0.0)
+    assert [step.total for step in bill] == [pytest.approx(with_vat, abs=1e-9)]
+
+
 def test_preset_is_changed_key_by_key_and_charge_by_charge(document: Document) -> None:
     tax = {"name": "electricity tax", "per_kwh": 0.2}
     mine = parsed(document, preset="no-elvia", vat_frac=0.0, energy=[tax]).tariff

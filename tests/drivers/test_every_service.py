@@ -87,6 +87,60 @@ async def test_a_price_that_is_missing_is_unknown_and_zero_is_zero(name: str) ->
         assert series.per_kwh[6] == per_kwh(told[6])
 
 
+PRICE_QUESTIONS: dict[str, tuple[str, str, dict[str, str]]] = {
+    "nordpool": (
+        "GET", "https://dataportal-api.nordpoolgroup.com/api/DayAheadPrices",
+        {"date": "2025-10-26", "market": "DayAhead", "deliveryArea": "DK1", "currency": "EUR"},
+    ),
+    "energi_data_service": (
+        "GET", "https://api.energidataservice.dk/dataset/DayAheadPrices",
+        {
+            "start": "2025-10-25T22:00", "end": "2025-10-26T23:00", "timezone": "utc",
+            "filter": '{"PriceArea":["DK1"]}', "sort": "TimeUTC asc", "limit": "0",
+        },
+    ),
+    "entsoe": (
+        "GET", "https://web-api.tp.entsoe.eu/api",
+        {
+            "securityToken": "s3cret", "documentType": "A44", "in_Domain": "10YDK-1--------W",
+            "out_Domain": "10YDK-1--------W", "periodStart": "202510252200",
+            "periodEnd": "202510262300", "contract_MarketAgreement.type": "A01",
+        },
+    ),
+    "awattar": (
+        "GET", "https://api.awattar.de/v1/marketdata",
+        {"start": "1761429600000", "end": "1761519600000"},
+    ),
+    "energy_charts": (
+        "GET", "https://api.energy-charts.info/price",
+        {"bzn": "DK1", "start": "2025-10-26", "end": "2025-10-26"},
+    ),
+    "octopus": (
+        "GET",
+        "https://api.octopus.energy/v1/products/AGILE-24-10-01/electricity-tariffs/"
+        "E-1R-AGILE-24-10-01-A/standard-unit-rates/",
+        {
+            "period_from": "2025-10-25T22:00Z", "period_to": "2025-10-26T23:00Z",
+            "page_size": "1500",
+        },
+    ),
+    "tibber": ("POST", "https://api.tibber.com/v1-beta/gql", {}),
+}  # fmt: skip
+
+
+@every_service
+async def test_a_price_service_is_asked_exactly_what_it_documents(name: str) -> None:
+    """Of the day on which the clock goes back; the link adds who asks, the same to everybody."""
+    kind = KINDS[name]
+    first, last = day_of(kind, "2025-10-26")
+    link = web(kind.encode(quotes(first, last, kind.step_s, rising)))
+    await kind.make(link).ask(first, last, first + 12 * HOUR)
+    (request,) = link.asked
+    assert (request.method, request.url, dict(request.params)) == PRICE_QUESTIONS[name]
+    token = (("Authorization", "Bearer s3cret"),)
+    assert request.headers == (token if name == "tibber" else ())
+
+
 @every_service
 async def test_an_answer_without_a_single_price_is_a_failure(name: str) -> None:
     kind = KINDS[name]
