@@ -270,11 +270,13 @@ def status(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None
 
 
 def _believed(found: dict[str, Any]) -> str:
-    told = found["innovations"]
+    told, second = found["innovations"], ""
+    if "second_room_c" in found:
+        second = f", the second zone at {found['second_room_c']:.1f} °C"
     return (
-        f"believes the room is at {found['room_c']:.1f} °C, with {found['lasting_w']:+d} W that"
-        f" last and {found['passing_w']:+d} W that pass; readings differ by {told['mean_k']:+.2f} K"
-        f" in the mean, {told['spread']:.1f} times as much as expected"
+        f"believes the room is at {found['room_c']:.1f} °C{second}, with {found['lasting_w']:+d} W"
+        f" that last and {found['passing_w']:+d} W that pass; readings differ by"
+        f" {told['mean_k']:+.2f} K in the mean, {told['spread']:.1f} times as much as expected"
     )
 
 

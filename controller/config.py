@@ -167,6 +167,8 @@ class HouseConfig(_Section):
             raise ValueError("[house.second_zone] and [second_room] belong together")
         if self.second_room is not None and self.mqtt is None:
             raise ValueError("[second_room] needs [mqtt]: name the broker")
+        if self.second_room is not None and not self.second_room.tells_the_temperature:
+            raise ValueError("[second_room] needs temperature_topic: only that counts")
         return self
 
     @property

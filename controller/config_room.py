@@ -86,3 +86,10 @@ class Room(Section):
             if f"{part}_pointer" in given and f"{part}_topic" not in given:
                 raise ValueError(f"{part}_pointer needs {part}_topic")
         return self
+
+    @property
+    def tells_the_temperature(self) -> bool:
+        """Whether more is named than a set-point or a mode."""
+        return self.kind not in ("home_assistant", "mqtt") or bool(
+            self.discovery_topic or self.temperature_topic
+        )

@@ -1,8 +1,10 @@
 """Plans and beliefs of a house whose second zone has a sensor and a band of its own."""
 
+import csv
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -71,6 +73,23 @@ def plan_of(request: PlanRequest) -> Plan:
 def second_of(plan: Plan) -> np.ndarray:
     assert plan.second is not None
     return np.array(plan.second.room_c)
+
+
+# ---- houses without one --------------------------------------------------------------------------
+
+
+def test_a_house_of_one_zone_is_planned_as_before_there_were_two(
+    make_request: MakeRequest,
+) -> None:
+    request = make_request(hours=24)
+    plan = plan_of(replace(request, search=replace(request.search, refine=False)))
+    with (Path(__file__).parent / "plan_of_one_zone.csv").open(encoding="utf-8") as file:
+        rows = [tuple(map(float, row)) for row in list(csv.reader(file))[1:]]
+    planned = np.array([plan.heat_w, plan.power_w, plan.room_c]).T
+    assert planned == pytest.approx(np.array(rows), abs=0.11)  # a step of rounding elsewhere
+    assert planned[:, 2] == pytest.approx(np.array(rows)[:, 2], abs=0.0011)
+    assert plan.second is None
+    assert plan.rooms_c == (plan.room_c,)
 
 
 # ---- plans ---------------------------------------------------------------------------------------
