@@ -43,8 +43,8 @@ LEAST_K, MOST_FRAC = 0.05, 0.8
 """A margin is never below a sensor's step, and never leaves less than a fifth of the band."""
 
 MOST_WEATHER_FRAC = 1.0 / 3.0
-"""Of the squares of what was missed: gains, windows and the model miss too. So much it was four hours
-ahead in a light house in March (docs/benchmarks/forecasts.md)."""
+"""Of the squares of what was missed: gains, windows and the model miss too. So much it was four
+hours ahead in a light house in March (docs/benchmarks/forecasts.md)."""
 
 PROMISE_SLACK = timedelta(minutes=5)
 
