@@ -8,6 +8,7 @@ import numpy as np
 
 from controller.config import HouseConfig
 from controller.house_prior import day_one
+from controller.learn_trial import trial_rmse_k
 from controller.learn_watch import BETTER_FRAC, watched
 from controller.learned import Lesson, Lessons, drift_words, house_name
 from controller.model import HouseModel, house_model
@@ -59,7 +60,8 @@ def learn(
 
     `model` is the one in force. A second zone has no part in this: the house is learned as one,
     from the first room's sensor, and the zone cut out of it as the owner described it. A daily
-    pattern of gains is left out: plans are made without it, so the test must be, too.
+    pattern of gains is left out: plans are made without it, so the test must be, too. Old and new
+    predict as the running service would (`learn_trial`), whatever filter the fit found.
 
     Raises ValueError for less than LEAST_DAYS of data.
     """
@@ -72,7 +74,8 @@ def learn(
     prior = day_one_prior(config)
     found = identify(data.part(0, held_out), prior, patterns=False)
     before = _as_given(model.one_zone, prior)
-    error_k, error_before_k = (day_ahead_rmse_k(m, data, held_out) for m in (found, before))
+    error_k = trial_rmse_k(found.building, data, held_out)
+    error_before_k = trial_rmse_k(model.one_zone, data, held_out)
     reasons = _reasons(found, lessons, error_k, error_before_k)
     adopted = not reasons
     after = lessons
@@ -96,8 +99,7 @@ def learn(
     if not adopted and not any(finding.spoils for finding in found.findings):
 
         def error_of(building: Building | None) -> float:
-            older = house_model(config, building).one_zone
-            return day_ahead_rmse_k(_as_given(older, prior), data, held_out)
+            return trial_rmse_k(house_model(config, building).one_zone, data, held_out)
 
         after, done = watched(lessons, config, error_before_k, error_of)
         drift += done

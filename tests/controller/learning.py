@@ -1,12 +1,13 @@
 """Fits whose quality the tests choose, so that no test of adopting waits for a real one."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
 
+from mpc.building import Building
 from mpc.house_data import HouseData
 from mpc.identify_model import (
     Candidate,
@@ -20,6 +21,9 @@ from mpc.identify_model import (
 )
 
 NOW = datetime.fromisoformat("2026-01-15T12:00:00+00:00")
+FOUND_FRAC = 0.3
+"""What marks the building of a fit."""
+
 NAMES = ("air_outdoor_w_per_k", "mass_outdoor_w_per_k", "heat_to_mass_frac")
 
 
@@ -41,7 +45,7 @@ def identified(prior: Prior, *, bias_k: float, accepted: bool = True) -> Identif
     """A result that `biased_runs` lets be off by `bias_k`."""
     noise: Any = None  # no filter runs here
     return Identified(
-        building=replace(prior.building, heat_to_mass_frac=0.3),
+        building=replace(prior.building, heat_to_mass_frac=FOUND_FRAC),
         order=Order.FULL,
         names=NAMES,
         log_covariance=np.diag([0.04, 0.01, 0.09]),
@@ -63,6 +67,16 @@ def identified(prior: Prior, *, bias_k: float, accepted: bool = True) -> Identif
         accepted=accepted,
         reasons=() if accepted else ("the room sensor is frozen",),
     )  # fmt: skip
+
+
+def trial_of(bias_k: float, before_k: float) -> Callable[[Building, HouseData, int], float]:
+    """A trial in which a building of `identified` errs by `bias_k`, every other by `before_k`."""
+
+    def trial(building: Building, data: HouseData, first: int) -> float:
+        del data, first
+        return bias_k if building.heat_to_mass_frac == FOUND_FRAC else before_k
+
+    return trial
 
 
 def biased_runs(

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from learning import NOW, biased_runs, days_of, identified
+from learning import NOW, biased_runs, days_of, identified, trial_of
 
 from controller import learn as module
 from controller.config import HouseConfig
@@ -119,8 +119,6 @@ def test_too_few_records_are_refused_in_words(
 @pytest.fixture
 def night(config: HouseConfig, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Study]:
     """One night of learning with a fit of this quality; the model in force is off by 0.4 K."""
-    monkeypatch.setattr(module, "free_runs", biased_runs)
-    monkeypatch.setattr(module, "unlearned", lambda prior: identified(prior, bias_k=0.4))
     model: HouseModel = house_model(config)
 
     def run(
@@ -135,6 +133,7 @@ def night(config: HouseConfig, monkeypatch: pytest.MonkeyPatch) -> Callable[...,
             return identified(prior, bias_k=bias_k, accepted=accepted)
 
         monkeypatch.setattr(module, "identify", fit)
+        monkeypatch.setattr(module, "trial_rmse_k", trial_of(bias_k, 0.4))
         return learn(
             data,
             config=config,
@@ -177,12 +176,10 @@ def test_after_a_rollback_nothing_new_is_adopted(night: Callable[..., Study]) ->
 
 
 def test_days_that_cannot_be_tested_adopt_nothing(night: Callable[..., Study]) -> None:
-    data = days_of(10.0)
-    heat_w = data.heat_w.copy()
-    heat_w[8 * 96 :: 12] = np.nan
-    study = night(replace(data, heat_w=heat_w), bias_k=0.1)
+    study = night(days_of(10.0), bias_k=math.nan)
     assert math.isnan(study.error_k)
     assert not study.adopted
+    assert "no prediction of a whole day could be tested" in study.reasons[0]
 
 
 def test_what_the_owner_told_of_the_losses_is_sure_and_of_the_storage_a_guess(

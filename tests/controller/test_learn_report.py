@@ -9,7 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from learning import NOW, biased_runs, days_of, identified
+from learning import NOW, biased_runs, days_of, identified, trial_of
 from typer.testing import CliRunner
 
 from controller import learn as module
@@ -41,7 +41,7 @@ pytestmark = pytest.mark.timeout(120)  # the first picture of a process takes it
 def fitted(monkeypatch: pytest.MonkeyPatch) -> None:
     """A fit that predicts to 0.2 K; the model in force to 0.4 K."""
     monkeypatch.setattr(module, "free_runs", biased_runs)
-    monkeypatch.setattr(module, "unlearned", lambda prior: identified(prior, bias_k=0.4))
+    monkeypatch.setattr(module, "trial_rmse_k", trial_of(0.2, 0.4))
     monkeypatch.setattr(module, "identify", lambda _, prior, **_k: identified(prior, bias_k=0.2))
 
 
