@@ -63,7 +63,7 @@ def _cooler_tank(situation: Situation) -> dict[Capability, float]:
     limits, tank_c = situation.limits, situation.snapshot.value(Signal.DHW_C)
     steered, own = limits.tank_knob, limits.tank_limit_knob
     bound = {} if steered is None else {steered.capability: rest_setting(steered)}
-    if own is None or own.capability in bound:
+    if own is None:
         return bound
     rest_c = rest_setting(own)
     lowered = situation.before(own.capability) is not None
