@@ -309,3 +309,7 @@ def test_the_pumps_own_hot_water_ends_under_a_limit_only_where_its_set_point_may
         assert charged > timedelta(minutes=15)
         assert dimmed.dhw_over_s > 600.0
         assert set(asked) == {asked[0]}
+    store = Records(story.story.config.storage.directory / "records.db")
+    found = list(replay(store, heat_knob, grid_knobs_of=grid_knobs))
+    store.close()
+    assert found == [None] * len(story.story.records)
