@@ -54,7 +54,8 @@ class FitFound:
     sunny_scores: dict[str, Any] | None = None  # the same where the sun was measured
     loss_ratio: float | None = None  # learned over true heat loss
     unknown_w: float = 0.0
-    unknown_bias_k: float | None = None
+    unknown_bias_k: float | None = None  # room minus its prediction of a day before, mean
+    usual_bias_k: float | None = None  # the same days without the unknown heat
     faults: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -82,10 +83,11 @@ def simulated(number: int, seed: int, folder: Path) -> FitFound:
     split = TRAINED_DAYS * known.data.steps_per_day
     trained = known.data.part(0, split)
     found, cpu_s = _timed_fit(trained, prior)
-    bias_k = None
+    bias_k = usual_bias_k = None
     if known.disturbed is not None:
         settled = split + SETTLED_DAYS * known.data.steps_per_day
         bias_k = day_ahead_bias_k(found, known.disturbed, settled)
+        usual_bias_k = day_ahead_bias_k(found, known.data, settled)
     sunny = replace(known.data, ghi_w_per_m2=shone_w_per_m2(drawn, len(known.data)))
     return replace(
         _fit_found(
@@ -100,6 +102,7 @@ def simulated(number: int, seed: int, folder: Path) -> FitFound:
         loss_ratio=total_loss_w_per_k(found.building) / loss_w_per_k(drawn.house.truth.building),
         unknown_w=known.unknown_w,
         unknown_bias_k=bias_k,
+        usual_bias_k=usual_bias_k,
         faults=_faults(trained, prior) if number < SPOILED_HOUSES else [],
     )
 

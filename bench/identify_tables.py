@@ -116,25 +116,38 @@ def coverage(houses: Sequence[FitFound]) -> list[Row]:
 
 
 def unknown(houses: Sequence[FitFound]) -> list[Row]:
+    """What the 24 h predictions are off by, and how much of it the unknown heat adds."""
     rows: list[Row] = []
     for kind in (*KINDS, "all"):
-        bias = [
-            abs(h.unknown_bias_k)
-            for h in houses
-            if h.unknown_bias_k is not None and kind in ("all", h.kind)
-        ]
-        if bias:
-            rows.append(
-                {
-                    "class": kind,
-                    "houses": len(bias),
-                    "median K": quantile(bias, 0.5),
-                    "90 % K": quantile(bias, 0.9),
-                    "largest K": max(bias),
-                    f"within {BIAS_K} K": sum(b <= BIAS_K for b in bias),
-                }
-            )
+        some = [h for h in houses if kind in ("all", h.kind)]
+        for words, off_k in (("altogether", biases(some)), ("added", added_biases(some))):
+            if off_k:
+                rows.append(
+                    {
+                        "class": kind,
+                        "": words,
+                        "houses": len(off_k),
+                        "median K": quantile(off_k, 0.5),
+                        "90 % K": quantile(off_k, 0.9),
+                        "largest K": max(off_k),
+                        f"within {BIAS_K} K": sum(b <= BIAS_K for b in off_k),
+                    }
+                )
     return rows
+
+
+def biases(houses: Sequence[FitFound]) -> list[float]:
+    """Without sign, with the unknown heat."""
+    return [abs(h.unknown_bias_k) for h in houses if h.unknown_bias_k is not None]
+
+
+def added_biases(houses: Sequence[FitFound]) -> list[float]:
+    """Without sign: with the unknown heat minus without it, in the same weather."""
+    return [
+        abs(h.unknown_bias_k - h.usual_bias_k)
+        for h in houses
+        if h.unknown_bias_k is not None and h.usual_bias_k is not None
+    ]
 
 
 def losses(houses: Sequence[FitFound]) -> list[Row]:

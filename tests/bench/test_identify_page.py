@@ -66,12 +66,19 @@ def test_a_missed_target_says_no() -> None:
 def test_an_adopted_fault_and_a_bias_are_misses() -> None:
     fault = {"fault": "gaps", "words": "gaps", "named": False, "findings": [], "adopted": True}
     text = told(
-        [found("0", "floor", 0.2, faults=[fault], unknown_w=300.0, unknown_bias_k=-0.3)], []
-    )
+        [
+            found(
+                "0", "floor", 0.2,
+                faults=[fault], unknown_w=300.0, unknown_bias_k=-0.3, usual_bias_k=-0.28,
+            )
+        ],
+        [],
+    )  # fmt: skip
 
     assert "| 0 of 1 | **no** |" in target(text, "bad records named")
     assert "| 1 | **no** |" in target(text, "bad records adopted")
     assert "worst 0.30 K | **no** |" in target(text, "bias with 300 W unknown")
+    assert "worst 0.02 K | yes |" in target(text, "… what the unknown heat adds")
 
 
 @pytest.mark.parametrize("reason", ["mass went to the edge of what is believed possible"])
