@@ -7,7 +7,14 @@ from controller.config import HouseConfig
 from controller.config_devices import Device as DeviceConfig
 from controller.config_frequency import FrequencySection
 from controller.fast_frequency import Seconds
-from controller.qualify import Duty, FrequencySource, Response, knob_refusals, source_refusals
+from controller.qualify import (
+    DEMANDS,
+    Duty,
+    FrequencySource,
+    Response,
+    knob_refusals,
+    source_refusals,
+)
 from drivers.api import Capability, Device, Knob, Now, Signal
 from drivers.errors import ConfigurationError
 from drivers.frequency.one_signal import OneSignal, counted_in, narrowed
@@ -15,6 +22,9 @@ from drivers.profile import AnyProfile, load_profile
 from drivers.rooms.topics_room import RoomTopics, TopicsRoom
 from drivers.topics import TopicPoint
 from drivers.transports.mqtt import MqttLink
+
+LOOP_S = 1.0
+"""A deviation may wait so long for the loop that asks once a second."""
 
 POSSIBLE_HZ = (40.0, 70.0)
 
@@ -61,10 +71,18 @@ def frequency_words(config: HouseConfig) -> str | None:
     if section is None:
         return None
     source = section.topic or (section.device and section.device.profile)
-    return (
+    said = (
         f"The frequency is answered with {section.capacity_w:g} W of {section.product} by "
         f"{section.knob}, as seen by {source}; both qualify by what is stated."
     )
+    begins_s = (section.latency_s or 0.0) + (section.delay_s or 0.0) + LOOP_S
+    allowed_s = DEMANDS[Duty(section.product.value)].start_s
+    if begins_s > allowed_s:
+        said += (
+            f" Source, loop and knob together begin after up to {begins_s:g} s; "
+            f"{allowed_s:g} s are allowed, so the operator's test may fail."
+        )
+    return said
 
 
 def frequency_refusals(

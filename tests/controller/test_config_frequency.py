@@ -52,6 +52,13 @@ def test_check_accepts_the_frequency_guides_examples(text, tmp_path):
     assert "500 W of fcr_d_up by power_limit" in " ".join(answer.output.split())
 
 
+@pytest.mark.parametrize(("latency", "told"), [("1 s", False), ("1.5 s", True)])
+def test_check_says_when_the_whole_chain_begins_too_late(latency, told, tmp_path):
+    text = re.findall(r"```toml\n(.*?)```", GUIDE, re.DOTALL)[0]
+    said = " ".join(checked(text.replace('"1.5 s"', f'"{latency}"'), tmp_path).output.split())
+    assert ("Source, loop and knob together begin after up to 3 s" in said) is told
+
+
 def test_check_refuses_with_the_words_of_the_guide(tmp_path):
     text = re.findall(r"```toml\n(.*?)```", GUIDE, re.DOTALL)[0]
     slow = text.replace('"1.5 s"', '"5 s"').replace("= 0.25", "= 0.05")
