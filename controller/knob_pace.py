@@ -183,7 +183,7 @@ async def _ready(site: Site, stages: Stages, step_w: float) -> tuple[Knob, Devic
             answer = (await device.read()).get(Signal.METER_POWER_W)
             if isinstance(answer, Sample):
                 return knob, device
-    return NotMeasured(("nothing measures the pump beside itself: [meter]",))
+    return NotMeasured(("no meter of the pump answers: [meter]",))
 
 
 def _levels(
