@@ -34,8 +34,9 @@ class Estimate:
     @property
     def rooms_c(self) -> tuple[float, ...]:
         """The air of each zone: the first state, and of a second zone the last but one."""
-        rooms = (self.state_c[0], self.state_c[-2])
-        return rooms[:1] if self.second_w is None else rooms
+        if self.second_w is None:
+            return self.state_c[:1]
+        return self.state_c[0], self.state_c[-2]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
