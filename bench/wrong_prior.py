@@ -1,11 +1,11 @@
 """Benchmark: comfort, cost and predictions from day one with a house model that is wrong at first.
 
-Usage: python -m bench.wrong_prior [--houses ...] [--week-houses ...] [--results DIR] [--write]
+Usage: python -m bench.wrong_prior [--houses ...] [--week-houses ...] [--kept] [--write]
 
 Right is the model fitted offline to 60 days without noise; wrong ones have its losses and
 capacities scaled. Four weeks with learning show what that costs; one week shows whether a heat that
 no model knows of leaves an offset. Finished runs are kept and read again, as long as neither run
-nor code has changed.
+nor code has changed; with --kept only those are shown.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from pathlib import Path
 from bench.economy import results_folder
 from bench.wrong_prior_fit import ZONE_OF
 from bench.wrong_prior_page import page
-from bench.wrong_prior_runs import MONTH_DAYS, WEEK_DAYS, Case, Outcome, Who, outcome_of
+from bench.wrong_prior_runs import MONTH_DAYS, WEEK_DAYS, Case, Outcome, Who, kept, outcome_of
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "benchmarks" / "wrong-prior.md"
@@ -76,11 +76,16 @@ def main() -> None:
     parser.add_argument("--week-houses", nargs="*", default=WEEK_HOUSES, choices=list(ZONE_OF))
     parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--kept", action="store_true", help="run nothing: what is done so far")
     parser.add_argument("--write", action="store_true", help=f"write {PAGE.name}")
     arguments = parser.parse_args()
     cases = all_cases(arguments.houses, arguments.week_houses)
     folder = results_folder(arguments.results)
-    text = page(run_all(cases, folder, workers=arguments.workers))
+    if arguments.kept:
+        outcomes = [found for case in cases if (found := kept(case, folder)) is not None]
+    else:
+        outcomes = run_all(cases, folder, workers=arguments.workers)
+    text = page(outcomes, asked=len(cases))
     sys.stdout.write(text)
     if arguments.write:
         PAGE.write_text(text, encoding="utf-8")

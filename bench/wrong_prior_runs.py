@@ -199,14 +199,25 @@ def _offsets(
     return (first, month), last.belief.innovations.spread
 
 
-def outcome_of(case: Case, folder: Path) -> Outcome:
-    """What is kept is read, the rest is run and kept."""
+def result_path(case: Case, folder: Path) -> Path:
+    """Where the outcome is kept: named by what was run and by the code that ran it."""
     asked = json.dumps([asdict(case), asdict(case.spec())], sort_keys=True, default=str)
     key = hashlib.sha256(f"{asked} {code_version()}".encode()).hexdigest()[:16]
-    path = folder / f"{case.house}_{case.who.name.lower()}_{key}.json"
-    if path.is_file():
-        return OUTCOME.validate_json(path.read_bytes())
-    outcome = run_case(case)
+    return folder / f"{case.house}_{case.who.name.lower()}_{key}.json"
+
+
+def kept(case: Case, folder: Path) -> Outcome | None:
+    """The outcome of an earlier run of this very case with this very code."""
+    path = result_path(case, folder)
+    return OUTCOME.validate_json(path.read_bytes()) if path.is_file() else None
+
+
+def outcome_of(case: Case, folder: Path) -> Outcome:
+    """What is kept is read, the rest is run and kept."""
+    found = kept(case, folder)
+    if found is not None:
+        return found
+    outcome, path = run_case(case), result_path(case, folder)
     partial = path.with_suffix(".partial")
     partial.write_bytes(OUTCOME.dump_json(outcome))
     partial.replace(path)
