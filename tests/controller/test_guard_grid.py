@@ -14,6 +14,7 @@ from controller.guard_rules_grid import within_grid_limit
 from controller.guard_types import Situation
 from drivers.api import Capability, Knob, Signal, WriteClass
 from drivers.grid.limit import GridLimit, GridState, Window
+from drivers.profile import load_profile
 
 POWER_KNOB = Knob(
     capability=POWER,
@@ -207,6 +208,25 @@ def test_a_power_limit_is_used_where_its_range_reaches_below_the_limit(limit_w, 
     quiet = seen(100.0, limit=replace(LIMIT, limit_w=limit_w))
     verdict = bound(Allowed({FLOW: 40.0}), quiet, after(quiet), with_power())
     assert verdict.settings == {FLOW: 40.0, **written}
+
+
+@pytest.mark.parametrize(
+    ("profile", "told_w"),
+    [
+        ("daikin_homehub", 4200.0),
+        ("ems_esp", 4100.0),
+        ("generic_modbus", 4150.0),
+        ("luxtronik_shi", 4200.0),
+        ("nibe_s", 4200.0),
+        ("xtherma", 4200.0),
+    ],
+)
+def test_what_is_guaranteed_by_law_reaches_every_shipped_power_limit_as_a_number(profile, told_w):
+    knob = load_profile(profile).knobs[POWER]
+    quiet = seen(100.0, limit=replace(LIMIT, limit_w=4200.0))
+    limits = replace(LIMITS, power_knob=knob, power_max_w=None)
+    verdict = bound(Allowed({FLOW: 40.0}), quiet, after(quiet), limits)
+    assert verdict.settings == {FLOW: 40.0, POWER: told_w}
 
 
 def test_a_power_limit_that_is_lower_already_stays():
