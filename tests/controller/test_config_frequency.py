@@ -23,7 +23,7 @@ EXAMPLE = (ROOT / "deploy/examples/generic-modbus.toml").read_text("utf-8")
 ACCEPTED = EXAMPLE.replace('# accept_maturity = "simulated"', 'accept_maturity = "simulated"')
 AT = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
 GOOD = {
-    "product": "fcr_d_up", "capacity_w": 800, "latency": "1 s", "ramp_frac_per_s": 0.2,
+    "product": "fcr_d_up", "capacity_w": 800, "latency": "1 s", "ramp_frac_per_s": 0.25,
     "device": {"profile": "sdm630", "host": "192.0.2.2"},
     "resolution_hz": 0.001, "noise_hz": 0.005, "delay": "0.5 s",
 }  # fmt: skip
@@ -61,7 +61,7 @@ def test_check_says_when_the_whole_chain_begins_too_late(latency, told, tmp_path
 
 def test_check_refuses_with_the_words_of_the_guide(tmp_path):
     text = re.findall(r"```toml\n(.*?)```", GUIDE, re.DOTALL)[0]
-    slow = text.replace('"1.5 s"', '"5 s"').replace("= 0.25", "= 0.05")
+    slow = text.replace('"1.5 s"', '"5 s"').replace("= 0.5", "= 0.05")
     answer = checked(slow, tmp_path)
     assert answer.exit_code != 0
     (said,) = re.findall(r"```text\n(.*?)\n```", GUIDE, re.DOTALL)

@@ -25,7 +25,7 @@ LIMIT_TOPIC = "grid/limit"
 CAPACITY_W, LIMIT_W = 500.0, 900.0
 METER = {"profile": "sdm630", "host": "127.0.0.1", "unit": 2}
 PROMISE = {
-    "product": "fcr_d_up", "capacity_w": CAPACITY_W, "latency": "1 s", "ramp_frac_per_s": 0.2,
+    "product": "fcr_d_up", "capacity_w": CAPACITY_W, "latency": "1 s", "ramp_frac_per_s": 0.25,
     "device": METER, "resolution_hz": 0.001, "noise_hz": 0.005, "delay": "0.5 s",
 }  # fmt: skip
 
