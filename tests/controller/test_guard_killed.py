@@ -99,5 +99,5 @@ class Killed(RuleBasedStateMachine):
 
 TestNoDeathCutsAStateShort = Killed.TestCase
 TestNoDeathCutsAStateShort.settings = settings(
-    max_examples=40, stateful_step_count=30, deadline=None
+    max_examples=20, stateful_step_count=20, deadline=None
 )
