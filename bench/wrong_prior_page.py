@@ -36,9 +36,9 @@ def page(outcomes: Sequence[Outcome], *, asked: int) -> str:
 Simulated. The planner begins in the first hour after installation with a house model whose losses
 and capacities are those of a right one times a factor, told as if the owner knew them. Right is the
 model fitted offline to 60 days of the plant without any noise ({trained};
-other days than those of the runs). Relaxed plans every hour, cycles of five minutes, forecasts and prices as issued,
-learning every fourth night from the first week's end on (in a house: every night). Reproduce with
-`python -m bench.wrong_prior --write`, which goes on where it stopped; `--kept` shows what is done.
+other days than those of the runs). Relaxed plans every hour, cycles of five minutes, forecasts and
+prices as issued, learning every fourth night from the first week's end on (in a house: every
+night). Reproduce with `python -m bench.wrong_prior --write`, which goes on where it stopped; `--kept` shows what is done.
 {len(outcomes)} of {asked} runs are.
 
 ## Four weeks
@@ -62,7 +62,7 @@ service makes them: on the first night, and on the last.
 One week with the right model, nothing learned. *Offset* is the mean of true room temperature minus
 its prediction of a day before on days 4 to 7, *rms* its root mean square; such a prediction is made
 with the heat and weather that came. *Added* is the difference to the same run without the unknown
-heat: the rest is weather, the forecast of the sun included, that the model answers otherwise than the
+heat: the rest is weather, the sun's forecast included, that the model answers otherwise than the
 house. *Spread* is how large innovations were over what the filter expects.
 
 {markdown_table([week_row(o, weeks) for o in weeks])}
