@@ -38,8 +38,8 @@ and capacities are those of a right one times a factor, told as if the owner kne
 model fitted offline to 60 days of the plant without any noise ({trained};
 other days than those of the runs). Relaxed plans every hour, cycles of five minutes, forecasts and
 prices as issued, learning every fourth night from the first week's end on (in a house: every
-night). Reproduce with `python -m bench.wrong_prior --write`, which goes on where it stopped; `--kept` shows what is done.
-{len(outcomes)} of {asked} runs are.
+night). Reproduce with `python -m bench.wrong_prior --write`, which goes on where it
+stopped; `--kept` shows what is done. {len(outcomes)} of {asked} runs are.
 
 ## Four weeks
 
