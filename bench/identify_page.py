@@ -44,7 +44,9 @@ Free runs: every {START_EVERY_H} hours the state is taken from what was known by
 heat and weather are as recorded and the room is predicted. Errors are against what the room sensor
 read. *Persistence* says the room stays as it is; *ARX* is linear in past rooms, heat, outdoor
 temperature and sun, with strides and lags chosen by validation; *1R1C* has one resistance and one
-capacity. All are fitted to the same days. Nothing is left out because it went badly. Reproduce with
+capacity. All are fitted to the same days. The houses' own controls hold the rooms, so that a room
+resembles itself a day before: persistence and ARX gain by that, and could not tell what other heat
+would do. Nothing is left out because it went badly. Reproduce with
 `{command}`.
 
 ## Targets
