@@ -199,7 +199,7 @@ def test_what_a_pace_is_good_for_is_said_with_what_to_write_into_the_configurati
     knob = load_profile("generic_modbus").knobs[KNOB]
     text = "\n".join(words(PACE, knob, 400.0))
     assert 'latency = "2.5 s"\nramp_frac_per_s = 0.1429  # of capacity_w = 400' in text
-    assert "fcr_d_up: it is complete after 9.5 s, 7.5 s are allowed" in text
+    assert "fcr_d_up: it is complete after 9.5 s, 5 s are allowed" in text
     assert "fcr: qualifies" in text
     assert "quarter_hour_peak: qualifies" in text
     assert as_document(PACE, knob, 400.0)["duties"]["fcr"]["refused"] == []
