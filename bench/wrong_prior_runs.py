@@ -3,7 +3,6 @@
 import asyncio
 import hashlib
 import json
-import math
 import tempfile
 import time
 from collections.abc import Sequence
@@ -112,7 +111,7 @@ class Outcome:
     last: Figures | None
     offset: Offset | None  # of predictions for days 4 to 7; none were made by a curve
     month_offset: Offset | None  # for days 4 to 28, where the model stayed the same
-    spread: float  # of the last day's innovations, see `controller.innovations`
+    spread: float | None  # of the last day's innovations; a curve has none
     right: tuple[float, float]  # loss in W/K and storage in kWh/K of the fitted model
     nights: tuple[Night, ...]
     cpu_s: float  # the only one that differs between equal runs
@@ -163,7 +162,7 @@ def _outcome(case: Case, truths: Sequence[Truth], began_s: float) -> Outcome:
         last=counted(LAST_DAYS) if case.days >= LAST_DAYS[1] else None,
         offset=None,
         month_offset=None,
-        spread=math.nan,
+        spread=None,
         right=_right(case),
         nights=(),
         cpu_s=round(time.process_time() - began_s, 1),
