@@ -26,6 +26,8 @@ from controller.replay import replay
 from drivers.api import Capability
 from drivers.profile import load_modbus_profile
 
+pytestmark = pytest.mark.timeout(120)  # a simulated span before the first test
+
 OWNERS_OFFSET = -5  # the owner may set it; heatherd itself never goes below -3
 CURVE_OFFSET_REGISTER = 30
 FLOW_SETPOINT_REGISTER = 0

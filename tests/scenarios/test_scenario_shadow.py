@@ -8,6 +8,9 @@ from controller.model import house_model
 from controller.shadow import shadow_report
 
 
+pytestmark = pytest.mark.timeout(120)  # a simulated span before the first test
+
+
 @pytest.fixture(scope="module")
 def shadow(tmp_path_factory):
     story = play(
