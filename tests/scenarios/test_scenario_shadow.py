@@ -7,7 +7,6 @@ from controller.app import heat_knob
 from controller.model import house_model
 from controller.shadow import shadow_report
 
-
 pytestmark = pytest.mark.timeout(120)  # a simulated span before the first test
 
 
