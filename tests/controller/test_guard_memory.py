@@ -130,6 +130,17 @@ def test_how_long_the_compressor_is_in_its_state_is_unknown_before_the_first_loo
     assert situation.in_state_s == 60.0
 
 
+@pytest.mark.parametrize(("second_c", "cold"), [(18.9, True), (19.0, False), (None, False)])
+def test_a_cold_second_zone_is_too_cold_whatever_the_first_is(
+    second_c: float | None, cold: bool
+) -> None:
+    second = {} if second_c is None else {Signal.SECOND_ROOM_C: second_c}
+    seen = snapshot({Signal.ROOM_C: 21.0, **second})
+    limits = replace(LIMITS, room_min_c=19.0, second_room_min_c=19.0)
+
+    assert Situation(seen, Memory(), limits).too_cold is cold
+
+
 def test_an_unknown_room_is_neither_too_warm_nor_too_cold() -> None:
     situation = Situation(Snapshot(AT, {}), Memory(), replace(LIMITS, room_min_c=19.0))
     assert not situation.too_warm
