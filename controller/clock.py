@@ -157,3 +157,16 @@ class SteppedClock:
         """Whoever waits for others to sleep or to wake looks again."""
         self._changed.set()
         self._changed = asyncio.Event()
+
+
+async def sleep_or_stop(clock: Clock, at: datetime, stop: asyncio.Event) -> None:
+    """Return when `at` has come or `stop` is set, whichever is first."""
+    sleeping = asyncio.ensure_future(clock.sleep_until(at))
+    stopping = asyncio.ensure_future(stop.wait())
+    try:
+        await asyncio.wait({sleeping, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if sleeping.done():
+            sleeping.result()
+    finally:
+        sleeping.cancel()
+        stopping.cancel()

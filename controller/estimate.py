@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from controller.brine import source_now
 from controller.compressor_heat import heat_from_speed_w
@@ -41,6 +42,10 @@ as a kelvin of flow changes the heat by some 2 %."""
 
 RECENT_S = 1800.0
 """Temperatures of a house believed at most this long ago still hold after a restart."""
+
+OPENING_S = 3600.0
+"""A night's learning ends with the last whole quarter of an hour, and is taken up within another;
+for so long what acts on the house is taken to have been as it is."""
 
 STANDARD_WINTER_C = 2.0
 """Outdoor temperature when neither sensor nor forecast says anything: a Danish winter's mean."""
@@ -163,6 +168,16 @@ def first_belief(
         second = RoomSensor(step_k=restored.second_room.step_k)
     room = RoomSensor(step_k=restored.room.step_k)
     return replace(restored, estimate=kept, room=room, second_room=second)
+
+
+def opens(opening: Estimate | None, at: datetime) -> bool:
+    """Whether there is an opening that is fresh enough to go on from."""
+    return opening is not None and abs((at - opening.at).total_seconds()) <= OPENING_S
+
+
+def opened(belief: Belief, opening: Estimate) -> Belief:
+    """The belief with another house model, which has followed the house for itself until now."""
+    return replace(belief, estimate=opening, room=RoomSensor(step_k=belief.room.step_k))
 
 
 def believe(

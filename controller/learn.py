@@ -8,7 +8,7 @@ import numpy as np
 
 from controller.config import HouseConfig
 from controller.house_prior import day_one
-from controller.learn_trial import trial_rmse_k
+from controller.learn_trial import opening, trial_rmse_k
 from controller.learn_watch import BETTER_FRAC, watched
 from controller.learned import Lesson, Lessons, drift_words, house_name
 from controller.model import HouseModel, house_model
@@ -103,6 +103,10 @@ def learn(
 
         after, done = watched(lessons, config, error_before_k, error_of)
         drift += done
+    if after.version != lessons.version:
+        held = after.in_force(config)
+        building = house_model(config, None if held is None else held.building).one_zone
+        after = replace(after, opening=opening(building, data))
     return Study(
         data=data,
         held_out=held_out,

@@ -6,6 +6,7 @@ half as much or twice as much: that would decide between two models more than th
 """
 
 import math
+from collections.abc import Iterator
 from datetime import timedelta
 
 import numpy as np
@@ -31,13 +32,13 @@ def trial_rmse_k(building: Building, data: HouseData, first: int) -> float:
     stride = round(STARTS_EVERY_H * 3600.0 / data.step_s)
     starts = range(first, len(data) - ahead, stride)
     known = _known(data)
-    whole = [s for s in starts if known[s : s + ahead].all() and np.isfinite(data.room_c[s])]
+    whole = {s for s in starts if known[s : s + ahead].all() and np.isfinite(data.room_c[s])}
     if not whole:
         return math.nan
-    believed = _believed(building, data, known, whole)
     errors_k = [
         _ahead_c(estimate, building, data, start) - data.room_c[start + 1 : start + 1 + ahead]
-        for start, estimate in zip(whole, believed, strict=True)
+        for start, estimate in _followed(building, data, known)
+        if start in whole
     ]
     squares = np.square(np.concatenate(errors_k))
     return math.sqrt(float(np.nanmean(squares))) if np.isfinite(squares).any() else math.nan
@@ -49,13 +50,22 @@ def _known(data: HouseData) -> FloatArray:
     return np.asarray(np.isfinite(np.vstack(inputs)).all(axis=0))
 
 
-def _believed(
-    building: Building, data: HouseData, known: FloatArray, starts: list[int]
-) -> list[Estimate]:
-    """The estimate at the start of these steps, the reading there included."""
-    wanted, found = set(starts), []
+def opening(building: Building, data: HouseData) -> Estimate:
+    """The estimate at the end of the data: where a model that is taken up then should begin.
+
+    A fresh one would lack the heat that lasts and take the walls to be as warm as they are at rest.
+    """
+    for step, estimate in _followed(building, data, _known(data)):
+        last, found = step, estimate
+    return _onward(found, building, data, last)
+
+
+def _followed(
+    building: Building, data: HouseData, known: FloatArray
+) -> Iterator[tuple[int, Estimate]]:
+    """The estimate at the start of every known step, the reading there included."""
     estimate: Estimate | None = None
-    for step in range(starts[-1] + 1):
+    for step in range(len(data)):
         room_c = float(data.room_c[step])
         read = math.isfinite(room_c)
         if not known[step]:
@@ -70,10 +80,8 @@ def _believed(
             estimate = fresh if estimate is None else estimator.resumed(fresh, estimate)
         elif read:
             estimate = estimator.correct(estimate, room_c=room_c, std_k=ROOM_STD_K)
-        if step in wanted:
-            found.append(estimate)
+        yield step, estimate
         estimate = _onward(estimate, building, data, step)
-    return found
 
 
 def _ahead_c(estimate: Estimate, building: Building, data: HouseData, start: int) -> FloatArray:

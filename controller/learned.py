@@ -12,6 +12,7 @@ from controller.config import HouseConfig
 from controller.records import content_hash
 from mpc.arrays import FloatArray
 from mpc.building import Building
+from mpc.plan import Estimate
 
 KEPT = 30
 """Versions kept: a month of nights."""
@@ -61,6 +62,7 @@ class Lessons:
     version: int | None = None  # in force; None: as on day one
     paused: bool = False  # after a rollback nothing new is adopted until the owner says so
     remarks: tuple[str, ...] = ()  # of the last night, for the owner
+    opening: Estimate | None = None  # where the model in force begins; it counts while it is fresh
 
     def in_force(self, config: HouseConfig) -> Lesson | None:
         """The lesson that holds; none for a house that was described anew since."""
@@ -79,7 +81,7 @@ class Lessons:
     def rolled_back(self) -> "Lessons":
         """The version before the one in force holds, and nothing new is adopted for now."""
         older = [x.version for x in self.adopted if x.version < (self.version or 0)]
-        return replace(self, version=max(older, default=None), paused=True)
+        return replace(self, version=max(older, default=None), paused=True, opening=None)
 
     def resumed(self) -> "Lessons":
         """New lessons may be adopted again."""

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 from controller.act import Actuator, let_go
 from controller.actuation import DIRECT, LIMITS
 from controller.belief_words import belief_notes
-from controller.clock import Clock, ClockWatch
+from controller.clock import Clock, ClockWatch, sleep_or_stop
 from controller.estimate import Belief
 from controller.experience import EXPERIENCE, Experience
 from controller.fast import KNOB, Duty, FastLoop
@@ -105,7 +105,7 @@ class Loop:
                     await self.cycle(tasks)
                     now = clock.now()  # a clock that jumps back must not stop the cycles
                     next_at = min(max(next_at + cycle, now), now + cycle)
-                    await _sleep_or_stop(clock, next_at, stop)
+                    await sleep_or_stop(clock, next_at, stop)
                 fast.cancel()
                 if self._p.planning is not None:
                     await self._p.planning.settle()
@@ -132,9 +132,10 @@ class Loop:
         ghi_w_per_m2, outdoor_c = p.forecasts.ghi_at(at), p.forecasts.outdoor_at(at)
         wind_m_s = p.forecasts.wind_at(at) if p.stages.config.house.windy else None
         learned_hash = self._learned_hash(at)
+        previous = previous_of(before, learned_hash, p.stages.opening)
         belief = p.stages.estimate(
             snapshot,
-            previous=None if before is None else previous_of(before, learned_hash),
+            previous=previous,
             restored=None if before else p.store.belief(),
             memory=memory,
             target=wish,
@@ -188,6 +189,7 @@ class Loop:
             not_solved=news is not None and isinstance(news.result, NotSolved),
             config_hash=p.config_hash,
             learned_hash=learned_hash,
+            opening=None if previous is None else previous.opening,
             tank=tank,
         )
         p.recorder.append(record)
@@ -385,15 +387,3 @@ CODECS: Mapping[str, TypeAdapter[Any]] = {
 
 def _notes(*texts: str | None) -> tuple[str, ...]:
     return tuple(text for text in texts if text is not None)
-
-
-async def _sleep_or_stop(clock: Clock, at: datetime, stop: asyncio.Event) -> None:
-    sleeping = asyncio.ensure_future(clock.sleep_until(at))
-    stopping = asyncio.ensure_future(stop.wait())
-    try:
-        await asyncio.wait({sleeping, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        if sleeping.done():
-            sleeping.result()
-    finally:
-        sleeping.cancel()
-        stopping.cancel()

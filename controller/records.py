@@ -8,7 +8,7 @@ import hashlib
 import json
 import zlib
 from collections.abc import Mapping
-from dataclasses import astuple, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,12 +17,16 @@ from controller.estimate import Belief
 from controller.grid_hold import hold_in, hold_out, limit_in, limit_out
 from controller.guard import Allowed, Altered, Memory, Purpose, Refused, Verdict, Wanted
 from controller.hot_water_steering import TankNow
-from controller.innovations import Innovations
-from controller.room_sensor import RoomSensor
+from controller.records_belief import (
+    belief_in,
+    belief_out,
+    earlier_belief_in,
+    estimate_in,
+    estimate_out,
+)
 from controller.snapshot import Measured, Missing, Reading, Snapshot
 from controller.wishes import Target
 from drivers.api import Capability, Signal
-from mpc.estimator import PASSING_STD_W
 from mpc.plan import Estimate
 
 VERSION = 3
@@ -70,6 +74,7 @@ class StepRecord:
     writes_left: float | None = None  # of the heat knob, this week; None: no limit
     tank: TankNow | None = None  # None: not ours, or not known
     wind_m_s: float | None = None  # assumed since the cycle before; None: of no account
+    opening: Estimate | None = None  # of a learned building that came into force here
     version: int = VERSION  # as it was read; written is always the newest
 
     @property
@@ -117,7 +122,7 @@ def to_json(record: StepRecord) -> str:
             s.value: _measured_out(m, record.at) for s, m in record.snapshot.signals.items()
         },
         "target": [record.target.room_c, record.target.band_k, record.target.reason],
-        "belief": _belief_out(record.belief),
+        "belief": belief_out(record.belief),
         "memory": _memory_out(record.memory),
         "ghi": record.ghi_w_per_m2,
         "outdoor_forecast": record.outdoor_forecast_c,
@@ -138,6 +143,7 @@ def to_json(record: StepRecord) -> str:
         "config": record.config_hash,
         **({} if record.learned_hash is None else {"learned": record.learned_hash}),
         **({} if record.tank is None else {"tank": _tank_out(record.tank)}),
+        **({} if record.opening is None else {"opening": _opening_out(record.opening)}),
         **({} if record.wind_m_s is None else {"wind": record.wind_m_s}),
         **({} if record.snapshot.grid is None else {"grid": limit_out(record.snapshot.grid)}),
         **({} if record.memory.grid is None else {"hold": hold_out(record.memory.grid)}),
@@ -171,7 +177,7 @@ def _record_in(body: Mapping[str, Any]) -> StepRecord:
             limit_in(body["grid"]) if "grid" in body else None,
         ),
         target=Target(*body["target"]),
-        belief=(_belief_in if body["v"] == VERSION else _earlier_belief_in)(body["belief"], at),
+        belief=(belief_in if body["v"] == VERSION else earlier_belief_in)(body["belief"], at),
         memory=replace(
             _memory_in(body["memory"], at), grid=hold_in(body["hold"]) if "hold" in body else None
         ),
@@ -192,8 +198,17 @@ def _record_in(body: Mapping[str, Any]) -> StepRecord:
         learned_hash=body.get("learned"),
         tank=_tank_in(body.get("tank")),
         wind_m_s=body.get("wind"),
+        opening=_opening_in(body["opening"]) if "opening" in body else None,
         version=body["v"],
     )
+
+
+def _opening_out(opening: Estimate) -> list[object]:
+    return [_stamp(opening.at), *estimate_out(opening)]
+
+
+def _opening_in(raw: list[Any]) -> Estimate:
+    return estimate_in(raw[1:], _instant(raw[0]))
 
 
 def _stamp(at: datetime) -> str:
@@ -222,61 +237,6 @@ def _measured_in(raw: Any, now: datetime) -> Measured:
     if isinstance(raw, list):
         return Reading(float(raw[0]), _instant(raw[1]))
     return Reading(float(raw), now)
-
-
-def _belief_out(belief: Belief) -> list[object]:
-    e = belief.estimate
-    heats_w = [e.disturbance_w, e.passing_w, *([] if e.second_w is None else [e.second_w])]
-    return [
-        list(e.state_c), heats_w, list(e.covariance), belief.balance_kh,
-        belief.emitter_gain_frac, belief.water_w_per_k, belief.heating_share_frac,
-        belief.known_for_s, belief.lowest_frac, list(astuple(belief.room)),
-        list(astuple(belief.innovations)),
-        *([] if belief.second_room is None else [list(astuple(belief.second_room))]),
-    ]  # fmt: skip
-
-
-def _belief_in(raw: list[Any], at: datetime) -> Belief:
-    lasting_w, passing_w, *second = raw[1]
-    estimate = Estimate(
-        at=at,
-        state_c=tuple(raw[0]),
-        disturbance_w=lasting_w,
-        passing_w=passing_w,
-        second_w=second[0] if second else None,
-        covariance=tuple(raw[2]),
-    )
-    learned = Belief(estimate, *raw[3:9])
-    return replace(
-        learned,
-        room=_sensor_in(raw[9]),
-        innovations=Innovations(*raw[10]),
-        second_room=_sensor_in(raw[11]) if len(raw) > 11 else None,
-    )
-
-
-def _sensor_in(raw: list[Any]) -> RoomSensor:
-    value_c, unchanged_s, unused_s, step_k, free, low_c, high_c, frozen = raw
-    return RoomSensor(
-        value_c, unchanged_s, unused_s, step_k, tuple(free), low_c, high_c, frozen=frozen
-    )
-
-
-def _earlier_belief_in(raw: list[Any], at: datetime) -> Belief:
-    """What plans counted on is what lasts; the rest of that moment's heat passes.
-
-    The covariance was a whole matrix over temperatures and one heat.
-    """
-    usual_w, rows = raw[7], len(raw[0]) + 1
-    upper = [[*raw[2][k * rows + k : (k + 1) * rows], 0.0] for k in range(rows)]
-    estimate = Estimate(
-        at=at,
-        state_c=tuple(raw[0]),
-        disturbance_w=usual_w,
-        passing_w=raw[1] - usual_w,
-        covariance=(*(value for row in upper for value in row), PASSING_STD_W**2),
-    )
-    return Belief(estimate, *raw[3:7], *raw[8:10])
 
 
 def _memory_out(memory: Memory) -> list[object]:

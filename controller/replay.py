@@ -156,7 +156,7 @@ def _step(
     if before is not None and before.version == record.version == VERSION:
         belief = stages.estimate(
             snapshot,
-            previous=previous_of(before, record.learned_hash),
+            previous=previous_of(before, record.learned_hash, record.opening),
             restored=None,
             memory=memory,
             target=record.target,

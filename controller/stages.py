@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from controller.actuation import DIRECT, LIMITS, rest_setting
 from controller.config import HouseConfig
-from controller.estimate import Belief, believe, first_belief
+from controller.estimate import Belief, believe, first_belief, opened, opens
 from controller.grid_hold import held
 from controller.guard import Memory, Refused, Settings, Verdict, Wanted, judge, remember
 from controller.guard_rules_grid import within_grid_limit
@@ -18,7 +18,7 @@ from controller.snapshot import Snapshot
 from controller.step import Machine, decide, limits
 from controller.wishes import Target
 from drivers.api import Capability
-from mpc.plan import Plan
+from mpc.plan import Estimate, Plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +29,18 @@ class Previous:
     belief: Belief
     planned_heat_w: float | None
     another_house: bool  # its belief is about a house model that is no longer in force
+    opening: Estimate | None = None  # what that of now believes, having followed the records
 
 
-def previous_of(record: StepRecord, learned_hash: str | None) -> Previous:
+def previous_of(
+    record: StepRecord | None, learned_hash: str | None, opening: Estimate | None = None
+) -> Previous | None:
     """The part of a record that the next cycle, with this learned building, builds on."""
+    if record is None:
+        return None
     changed = record.learned_hash != learned_hash
-    return Previous(record.snapshot, record.belief, record.wanted.heat_w, changed)
+    opening = opening if changed and opens(opening, record.at) else None
+    return Previous(record.snapshot, record.belief, record.wanted.heat_w, changed, opening)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +51,7 @@ class Stages:
     model: HouseModel
     machine: Machine
     lesson: Lesson | None = None  # whose building the model is; None: that of day one
+    opening: Estimate | None = None  # what the model believed on the night it came into force
 
     def taught(self, lessons: Lessons) -> "Stages":
         """With the house model of the lesson in force; the same stages where nothing changed."""
@@ -52,7 +59,9 @@ class Stages:
         if lesson == self.lesson:
             return self
         learned = None if lesson is None else lesson.building
-        return replace(self, model=house_model(self.config, learned), lesson=lesson)
+        opening = None if self.config.house.second_zone else lessons.opening
+        model = house_model(self.config, learned)
+        return replace(self, model=model, lesson=lesson, opening=opening)
 
     def _learned_since(self, restored: Belief | None) -> bool:
         """Whether the lesson in force is newer than a belief from before a restart."""
@@ -86,10 +95,13 @@ class Stages:
             return first_belief(
                 snapshot, self.model, restored, another_house=self._learned_since(restored)
             )
+        belief = previous.belief
         if previous.another_house:
-            return first_belief(snapshot, self.model, previous.belief, another_house=True)
+            if previous.opening is None:
+                return first_belief(snapshot, self.model, belief, another_house=True)
+            belief = opened(belief, previous.opening)
         return believe(
-            previous.belief,
+            belief,
             before=previous.snapshot,
             now=snapshot,
             model=self.model,

@@ -155,6 +155,16 @@ def test_a_house_that_predicts_better_is_adopted(night: Callable[..., Study]) ->
     assert lesson.log_std["mass_outdoor_w_per_k"] == pytest.approx(0.1)
 
 
+def test_an_adopted_house_leaves_where_it_begins_and_an_unadopted_one_nothing(
+    night: Callable[..., Study],
+) -> None:
+    data = days_of(10.0)
+    opening = night(data, bias_k=0.2).lessons.opening
+    assert opening is not None
+    assert opening.at == data.starts_at + timedelta(days=10.0)
+    assert night(data, bias_k=0.5).lessons.opening is None
+
+
 def test_a_house_that_predicts_no_better_changes_nothing(night: Callable[..., Study]) -> None:
     study = night(days_of(10.0), bias_k=0.398)
     assert not study.adopted

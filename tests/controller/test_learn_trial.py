@@ -2,12 +2,13 @@
 
 import math
 from dataclasses import replace
+from datetime import timedelta
 
 import numpy as np
 import pytest
 from learning import NOW
 
-from controller.learn_trial import trial_rmse_k
+from controller.learn_trial import opening, trial_rmse_k
 from mpc.building import (
     Building,
     EmitterKind,
@@ -87,3 +88,19 @@ def test_wind_counts_for_a_house_that_knows_of_it() -> None:
     leaky = replace(HOUSE, wind_w_per_k_per_m_s=6.0)
     calm_k = trial_rmse_k(leaky, replace(data, wind_m_s=usual), FIRST)
     assert trial_rmse_k(leaky, replace(data, wind_m_s=gale), FIRST) > 3.0 * calm_k
+
+
+@pytest.mark.parametrize("extra_w", [300.0, -300.0])
+def test_an_opening_has_found_the_heat_that_lasts_and_ends_with_the_data(extra_w: float) -> None:
+    data = lived(HOUSE, extra_w=extra_w)
+    begun = opening(HOUSE, data)
+    assert begun.at == NOW + timedelta(seconds=len(data) * STEP_S)
+    assert begun.disturbance_w == pytest.approx(extra_w, abs=100.0)
+    assert begun.state_c[0] == pytest.approx(data.room_c[-1], abs=0.5)
+
+
+def test_an_opening_after_a_gap_at_the_end_is_as_old_as_the_gap() -> None:
+    data = lived(HOUSE)
+    heat_w = data.heat_w.copy()
+    heat_w[-20:] = np.nan
+    assert opening(HOUSE, replace(data, heat_w=heat_w)).at == data.at(len(data) - 20)

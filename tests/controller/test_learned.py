@@ -27,7 +27,9 @@ from controller.replay import replay
 from controller.shadow import shadow_report
 from controller.store import Store
 from drivers.profile import load_profile
+from mpc import estimator
 from mpc.building import Building, heat_for_flow, total_loss_w_per_k
+from mpc.plan import Estimate
 
 NOW = datetime.fromisoformat("2026-01-15T12:00:00+00:00")
 Document = dict[str, Any]
@@ -188,6 +190,38 @@ async def test_what_the_old_model_could_not_explain_is_not_carried_into_the_new_
     assert seen[first - 1].belief.estimate.disturbance_w > 700.0
     assert seen[first].belief.estimate.disturbance_w == 0.0
     assert seen[first].belief.emitter_gain_frac == seen[first - 1].belief.emitter_gain_frac
+
+
+def opening_of(building: Building, at: datetime, heat_w: float) -> Estimate:
+    """What a model believes that has followed the house for itself."""
+    fresh = estimator.initial(building, at=at, room_c=19.5, outdoor_c=2.0)
+    return replace(fresh, disturbance_w=heat_w)
+
+
+@pytest.mark.parametrize("hours_old", [0.5, 5.0], ids=["fresh", "old"])
+async def test_a_new_model_goes_on_from_what_it_believed_on_the_night_it_was_learned(
+    make_house: Callable[..., Any], hours_old: float
+) -> None:
+    house = make_house(mode="observe")
+    loop = house.loop()
+    await cycles(loop, house.clock, 2)
+    new = lesson(house.config, 1, loss_frac=1.3)
+    opening = opening_of(new.building, house.clock.now() - timedelta(hours=hours_old), 500.0)
+    house.store.save_value(KEY, LESSONS, replace(Lessons().with_new(new), opening=opening))
+    seen = await cycles(loop, house.clock, 17)
+    first = next(i for i, r in enumerate(seen) if r.learned_hash is not None)
+    fresh = hours_old < 1.0
+    assert [r.opening is not None for r in seen] == [fresh and i == first for i in range(17)]
+    assert (seen[first].belief.estimate.disturbance_w > 300.0) is fresh
+    assert from_json(to_json(seen[first])) == seen[first]
+    knob = choose_knob(load_profile("generic_modbus").knobs, None)
+    assert list(replay(house.recorder, lambda _: knob)) == [None] * 19
+
+
+def test_a_rollback_by_hand_has_no_opening(config: HouseConfig) -> None:
+    opening = opening_of(house_model(config).building, NOW, 500.0)
+    held = replace(lessons(config, 1.0, 1.2), opening=opening)
+    assert held.rolled_back().opening is None
 
 
 @pytest.mark.parametrize("learned_before", [False, True])
