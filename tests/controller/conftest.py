@@ -7,22 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from asking import first_request
 
 from controller.app import assemble
 from controller.clock import SteppedClock
 from controller.config import HouseConfig, parse_config
 from controller.connect import Outside
-from controller.estimate import first_belief
-from controller.experience import Experience
-from controller.forecasts import Known
-from controller.guard import Memory
 from controller.loop import Loop
-from controller.model import house_model
 from controller.recorder import Recorder
-from controller.request import plan_request
 from controller.snapshot import Reading, Snapshot
 from controller.store import Store, open_store
-from controller.wishes import Target
 from drivers.api import Signal
 from drivers.heat_pumps.modbus_pump import ModbusHeatPump
 from drivers.points import encode
@@ -69,18 +63,7 @@ def make_request(config: HouseConfig) -> Callable[[datetime], PlanRequest]:
     def ask(at: datetime) -> PlanRequest:
         values = {Signal.ROOM_C: 21.0, Signal.OUTDOOR_C: 2.0}
         snapshot = Snapshot(at, {signal: Reading(v, at) for signal, v in values.items()})
-        model = house_model(config)
-        return plan_request(
-            snapshot,
-            known=Known(),
-            belief=first_belief(snapshot, model, None),
-            target_at=lambda _: Target(21.0, 1.0, "configured"),
-            model=model,
-            config=config,
-            memory=Memory(),
-            experience=Experience(),
-            whole=True,
-        )
+        return first_request(snapshot, config, whole=True)
 
     return ask
 

@@ -5,19 +5,17 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from asking import first_request
 from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.brine import FORGOTTEN_AFTER, SETTLED_S, Brine, source_now
 from controller.config import parse_config
-from controller.estimate import delivered_heat_w, first_belief
+from controller.estimate import delivered_heat_w
 from controller.experience import EXPERIENCE, Experience
 from controller.forecasts import Known
-from controller.guard import Memory
 from controller.model import house_model
-from controller.request import plan_request
 from controller.snapshot import Reading, Snapshot
-from controller.wishes import Target
 from drivers.api import OperatingState, Sample, Signal, WeatherSeries
 from drivers.points import encode
 from drivers.profile import load_modbus_profile
@@ -50,23 +48,12 @@ def with_source(document: Document, source: str) -> Document:
 
 
 def asked(document: Document, experience: Experience) -> PlanRequest:
-    config = parse_config(document)
-    model, snapshot = house_model(config), look(None)
     series = WeatherSeries(
         issued_at=NOW, starts_at=NOW, step_s=3600, outdoor_c=(OUTDOOR_C,) * 30,
         ghi_w_per_m2=(0.0,) * 30, source="test",
     )  # fmt: skip
-    return plan_request(
-        snapshot,
-        known=Known(weather=series),
-        belief=first_belief(snapshot, model, None),
-        target_at=lambda _: Target(21.0, 1.0, "configured"),
-        model=model,
-        config=config,
-        memory=Memory(),
-        experience=experience,
-        whole=False,
-    )
+    config, known = parse_config(document), Known(weather=series)
+    return first_request(look(None), config, known=known, experience=experience)
 
 
 def lived(document: Document, brine_c: float | None) -> Experience:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from asking import first_request
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -17,18 +18,12 @@ from controller.cold_figures import (
     ColdFigures,
 )
 from controller.config import HouseConfig, parse_config
-from controller.estimate import first_belief
 from controller.experience import EXPERIENCE, Experience
-from controller.forecasts import Known
-from controller.guard import Memory
 from controller.model import HouseModel, house_model
-from controller.request import plan_request
 from controller.snapshot import Reading, Snapshot
-from controller.wishes import Target
 from drivers.api import OperatingState, Signal
 from drivers.grid.limit import GridLimit, GridState
 from mpc.heat_pump import SOURCE_NODES_C, SourceKind, at_source, capacity_w
-from mpc.plan import PlanRequest
 
 AT = datetime(2024, 1, 15, 12, tzinfo=UTC)
 FLOW_C, POWER_W = 44.0, 1800.0
@@ -203,23 +198,9 @@ def test_plans_go_by_the_measured_limits_only_where_the_owner_says_so(
     model: HouseModel, document: dict[str, Any]
 ) -> None:
     experience = Experience(cold=watched(seen(model), model, 20.0))
-    usual = asked(parse_config(document), model, experience)
+    look = seen(model, state=OperatingState.OFF, room_c=21.0)
+    usual = first_request(look, parse_config(document), experience=experience)
     document["heat_pump"]["measured_limits"] = True
-    measured = asked(parse_config(document), model, experience)
+    measured = first_request(look, parse_config(document), experience=experience)
     assert usual.heat_pump == model.heat_pump
     assert measured.heat_pump.most_gain[1] < 0.95
-
-
-def asked(config: HouseConfig, model: HouseModel, experience: Experience) -> PlanRequest:
-    snapshot = seen(model, state=OperatingState.OFF, room_c=21.0)
-    return plan_request(
-        snapshot,
-        known=Known(),
-        belief=first_belief(snapshot, model, None),
-        target_at=lambda _: Target(21.0, 1.0, "configured"),
-        model=model,
-        config=config,
-        memory=Memory(),
-        experience=experience,
-        whole=True,
-    )

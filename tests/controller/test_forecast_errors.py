@@ -5,18 +5,15 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
+from asking import first_request
 
 from controller.config import HouseConfig
-from controller.estimate import first_belief
 from controller.experience import EXPERIENCE, Experience
 from controller.forecast_words import forecast_words, forecasts_as_dict
 from controller.forecasts import Known
-from controller.guard import Memory
 from controller.margin import LEADS_S, Errors, Margin, weather_at_leads_k2, weather_over_k2
 from controller.model import house_model
-from controller.request import plan_request
 from controller.snapshot import Reading, Snapshot
-from controller.wishes import Target
 from drivers.api import PriceSeries, Signal, WeatherSeries
 from drivers.testing import AN_INSTANT
 from mpc.plan import PlanRequest
@@ -62,18 +59,7 @@ def lived(config: HouseConfig) -> Experience:
 @pytest.fixture
 def ask(config: HouseConfig) -> Callable[..., PlanRequest]:
     def make(experience: Experience, known: Known) -> PlanRequest:
-        model, snapshot = house_model(config), look(NOW)
-        return plan_request(
-            snapshot,
-            known=known,
-            belief=first_belief(snapshot, model, None),
-            target_at=lambda _: Target(21.0, 1.0, "configured"),
-            model=model,
-            config=config,
-            memory=Memory(),
-            experience=experience,
-            whole=False,
-        )
+        return first_request(look(NOW), config, known=known, experience=experience)
 
     return make
 

@@ -4,16 +4,13 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import pytest
+from asking import first_request
 
 from controller.config import HouseConfig
-from controller.estimate import first_belief
 from controller.experience import EXPERIENCE, Experience
 from controller.forecasts import Known
-from controller.guard import Memory
 from controller.model import house_model
-from controller.request import plan_request
 from controller.snapshot import Reading, Snapshot
-from controller.wishes import Target
 from drivers.api import Signal, WeatherSeries
 from drivers.testing import AN_INSTANT
 
@@ -52,18 +49,9 @@ def experienced(config: HouseConfig) -> Callable[..., Experience]:
 
 
 def planned_outdoor_c(config: HouseConfig, experience: Experience) -> tuple[float, ...]:
-    model, snapshot = house_model(config), look(NOW, 3.0)
-    return plan_request(
-        snapshot,
-        known=Known(weather=steady(NOW, 2.0)),
-        belief=first_belief(snapshot, model, None),
-        target_at=lambda _: Target(21.0, 1.0, "configured"),
-        model=model,
-        config=config,
-        memory=Memory(),
-        experience=experience,
-        whole=False,
-    ).horizon.outdoor_c
+    known = Known(weather=steady(NOW, 2.0))
+    request = first_request(look(NOW, 3.0), config, known=known, experience=experience)
+    return request.horizon.outdoor_c
 
 
 def test_a_warmer_sensor_warms_the_forecast_of_a_plan(

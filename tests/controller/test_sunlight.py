@@ -4,19 +4,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from asking import first_request
 from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.config import HouseConfig, parse_config
-from controller.estimate import first_belief
-from controller.experience import Experience
 from controller.forecasts import Known
-from controller.guard import Memory
-from controller.model import house_model
-from controller.request import plan_request
 from controller.snapshot import Reading, Snapshot
 from controller.sunlight import as_told, in_force, sun_of
-from controller.wishes import Target
 from drivers.api import Signal, WeatherSeries
 from drivers.testing import AN_INSTANT
 from mpc.plan import PlanRequest
@@ -47,20 +42,9 @@ def facing(document: Document, **windows: float) -> HouseConfig:
 
 
 def asked(config: HouseConfig, weather: WeatherSeries, at: datetime = NOW) -> PlanRequest:
-    model = house_model(config)
     values = {Signal.ROOM_C: 21.0, Signal.OUTDOOR_C: 7.0}
     snapshot = Snapshot(at, {s: Reading(v, at) for s, v in values.items()})
-    return plan_request(
-        snapshot,
-        known=Known(weather=weather),
-        belief=first_belief(snapshot, model, None),
-        target_at=lambda _: Target(21.0, 1.0, "configured"),
-        model=model,
-        config=config,
-        memory=Memory(),
-        experience=Experience(),
-        whole=False,
-    )
+    return first_request(snapshot, config, known=Known(weather=weather))
 
 
 # ---- windows -------------------------------------------------------------------------------------

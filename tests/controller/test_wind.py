@@ -8,22 +8,19 @@ from typing import Any
 
 import numpy as np
 import pytest
+from asking import first_request
 from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.config import ConfigError, parse_config
 from controller.estimate import Belief, believe, first_belief
-from controller.experience import Experience
 from controller.forecasts import Known
-from controller.guard import Memory
 from controller.house_prior import WIND_FRAC_PER_M_S, day_one
 from controller.learn_data import house_data
 from controller.learned import house_name
 from controller.model import HouseModel, house_model
 from controller.records import from_json, to_json
-from controller.request import plan_request
 from controller.snapshot import Reading, Snapshot
-from controller.wishes import Target
 from drivers.api import Signal, WeatherSeries
 from drivers.testing import AN_INSTANT
 from mpc.building import discretise, drive, simulate, steady_state
@@ -57,21 +54,9 @@ def standing(document: Document, **house: Any) -> Document:
 
 
 def asked(document: Document, series: WeatherSeries) -> PlanRequest:
-    config = parse_config(document)
-    model = house_model(config)
     values = {Signal.ROOM_C: 21.0, Signal.OUTDOOR_C: OUTDOOR_C}
     snapshot = Snapshot(NOW, {s: Reading(v, NOW) for s, v in values.items()})
-    return plan_request(
-        snapshot,
-        known=Known(weather=series),
-        belief=first_belief(snapshot, model, None),
-        target_at=lambda _: Target(21.0, 1.0, "configured"),
-        model=model,
-        config=config,
-        memory=Memory(),
-        experience=Experience(),
-        whole=False,
-    )
+    return first_request(snapshot, parse_config(document), known=Known(weather=series))
 
 
 def planned(request: PlanRequest) -> Plan:

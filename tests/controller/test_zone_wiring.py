@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from asking import first_request
 from guarded import AT, FLOW, LIMITS, heat, rest, snapshot
 from guarded import HEALTHY as SEEN
 from zoned import TOPIC, ZONE, Document, in_zones
@@ -17,14 +18,11 @@ from controller.app import stale_limits_s
 from controller.config import ConfigError, HouseConfig, parse_config
 from controller.connect import connect
 from controller.estimate import first_belief
-from controller.experience import Experience
-from controller.forecasts import Known
 from controller.grid_hold import held
 from controller.guard import Altered, Memory, Refused, judge
 from controller.learned import house_name
 from controller.model import house_model
 from controller.planner import REQUEST
-from controller.request import plan_request
 from controller.snapshot import Missing, Reading, Snapshot
 from controller.step import COLD_K, limits, machine
 from controller.wishes import Target, second_target
@@ -151,12 +149,7 @@ def ask(zoned: HouseConfig) -> Callable[[HouseConfig], PlanRequest]:
     def asked(config: HouseConfig) -> PlanRequest:
         seen = {Signal.ROOM_C: 21.0, Signal.SECOND_ROOM_C: 20.4, Signal.OUTDOOR_C: 0.0}
         look = Snapshot(AT, {signal: Reading(value, AT) for signal, value in seen.items()})
-        model = house_model(config)
-        return plan_request(
-            look, known=Known(), belief=first_belief(look, model, None),
-            target_at=lambda _: Target(21.0, 1.0, "configured"), model=model, config=config,
-            memory=Memory(), experience=Experience(), whole=False,
-        )  # fmt: skip
+        return first_request(look, config)
 
     return asked
 
