@@ -54,7 +54,7 @@ WEEK_DAYS, SEASON_DAYS = 7.0, 28.0
 SETTLE_DAYS = 1.0
 """Before the count begins: the controller has met the house, nobody's first hours are counted."""
 
-PARALLELS_K = (0.0, -1.5, 1.5, 3.0)
+PARALLELS_K = (0.0, -3.0, -1.5, 1.5, 3.0)
 """Shifts of the tuned curve for the line of cost over mean temperature; the first is the curve."""
 
 SEASON_PARALLELS_K = (0.0, 1.5, 3.0)
@@ -73,6 +73,7 @@ class Arm(StrEnum):
     CURVE = "tuned curve"
     OURS = "heatherd"
     RELAXED = "heatherd, relaxed"
+    ROOMS = "heatherd, rooms only"
     BLIND = "price-blind MPC"
     LED = "price-led rule"
     FORESIGHT = "MPC, perfect forecasts"
@@ -81,6 +82,8 @@ class Arm(StrEnum):
 
 
 SLOW_ARMS = (Arm.SEASON,)
+OWN_HOT_WATER = (Arm.CURVE, Arm.LED, Arm.ROOMS)
+"""There the pump makes hot water whenever it likes; a rule knows no tank."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +139,7 @@ class Case:
             forecast_errors=not perfect,
             prices=Prices.UNKNOWN if arm is Arm.BLIND else prices,
             refine=arm not in (Arm.SEASON, Arm.RELAXED),
+            hot_water=arm not in OWN_HOT_WATER,
             model=fitted_model(place.house) if arm is Arm.REFERENCE else (),
             control=() if self.usual_pace else SLOW_PACE if arm in SLOW_ARMS else PACE,
         )
@@ -158,7 +162,7 @@ def opponent_places() -> list[Place]:
 
 
 def relaxed_places() -> list[Place]:
-    """One house in each of the eight weeks, the zones in turn; there with relaxed plans too.
+    """One house in each of the eight weeks, the zones in turn; there with less of the plan, too.
 
     The places of `week_places` that are the least often seen house's, so that all six come up.
     """
@@ -203,6 +207,7 @@ def all_cases(*, usual_pace: bool = False) -> list[Case]:
         (Arm.OURS, weeks),
         (Arm.BLIND, some),
         (Arm.RELAXED, relaxed_places()),
+        (Arm.ROOMS, relaxed_places()),
         (Arm.FORESIGHT, reference_places()),
         (Arm.LED, reference_places()),
         (Arm.REFERENCE, reference_places()),

@@ -21,16 +21,20 @@ BUDGET_MIN, BUDGET_CORES = 60, 2
 METHOD = f"""## How it is counted
 
 - **Runs.** Six houses in two price zones, two of eight weeks per house and zone, with whole
-  decisions in the plans' first hours, as in a house; *{Arm.RELAXED.value}* leaves those out, once
-  in each of the eight weeks; *{Arm.SEASON.value}* is a whole season in spans of four weeks
+  decisions in the plans' first hours, as in a house; *{Arm.RELAXED.value}* leaves those out, and
+  *{Arm.ROOMS.value}* leaves hot water to the pump, each once in each of the eight weeks;
+  *{Arm.SEASON.value}* is a whole season in spans of four weeks
   ({" and ".join(f"{house} in {zone}" for zone, house in SEASON_HOUSES.items())}). Weeks are chosen
   by calendar. No week tuned a curve; the season holds the tuning weeks, which favours the curve.
   Counting begins {SETTLE_DAYS:g} day after the start. Cycles and plans are slower than in a house,
   for the budget; `--usual-pace` shows what that changes.
 - **What the planner knows.** Year, area, mass class, emitters and data sheet of the house; prices
   from their publication on; weather forecasts with archived errors. Nothing of the simulator.
+- **Hot water** is planned with what `[hot_water]` asks for by default, to be ready at 6 and 20
+  o'clock; on the curve the pump keeps it at the set-point of its maker, at whatever hour.
 - **Seen before.** Losses were studied, and variants of the planner tried, in the DK1 weeks of
-  {", ".join(STUDIED_DK1)}: judge those by the others, and DK1 by DE_LU.
+  {", ".join(STUDIED_DK1)}; planned hot water in those of rowhouse1988 (DK1 2024-03-04),
+  lowenergy2016 (DE_LU 2024-02-19) and brick1935 (DE_LU 2023-10-02): judge those by the others.
 - **Tuned curve.** Slope, room influence and offset searched per house and zone on other weeks.
 - **Equal mean.** The curve is run with shifts of {", ".join(f"{k:+g}" for k in PARALLELS_K)} K.
   A straight line through cost over mean room temperature says what the curve would have cost at

@@ -136,7 +136,7 @@ def opponents(judged: Sequence[Judged]) -> list[Row]:
     if not ours:
         return []
     rows: list[Row] = [curve_row(ours), {"who": Arm.OURS.value, **summary(ours)}]
-    for arm in (Arm.RELAXED, Arm.BLIND, Arm.LED, Arm.FORESIGHT, Arm.REFERENCE):
+    for arm in (Arm.RELAXED, Arm.ROOMS, Arm.BLIND, Arm.LED, Arm.FORESIGHT, Arm.REFERENCE):
         mine, theirs = common(judged, arm)
         if theirs:
             rows.append({"who": arm.value, **summary(theirs)})
@@ -192,6 +192,7 @@ def targets(judged: Sequence[Judged]) -> list[Row]:
     least, worst = (min(d, key=d.__getitem__) for d in (house_spot, house_bill))
     starts = sum(r.ours.starts for r in ours), sum(r.curve.starts for r in ours)
     outside = sum(r.ours.outside_kh for r in ours), sum(r.curve.outside_kh for r in ours)
+    cold = sum(r.ours.cold_water_kh for r in ours), sum(r.curve.cold_water_kh for r in ours)
     rows = [
         _target(f"spot part saved ≥ {SPOT_GOAL_FRAC:.0%}", f"{spot:.1%}", spot >= SPOT_GOAL_FRAC),
         _target(
@@ -208,6 +209,7 @@ def targets(judged: Sequence[Judged]) -> list[Row]:
         _target(
             "no more K·h outside the band", f"{outside[0]:.0f} / {outside[1]:.0f}", _least(outside)
         ),
+        _target("no more K·h of cold water", f"{cold[0]:.0f} / {cold[1]:.0f}", _least(cold)),
     ]
     mine, blind = common(judged, Arm.BLIND)
     if blind:
