@@ -28,7 +28,6 @@ STORED = frozenset({"air_kwh_per_k", "mass_kwh_per_k", "floor_kwh_per_k"})
 """No calculation of the heat loss tells what a house stores: a number told for it is a guess."""
 
 AHEAD_H = 24.0
-STARTS_EVERY_H = 6.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -146,19 +145,6 @@ def _is_known(data: HouseData, start: int) -> bool:
     way = slice(start, start + round(AHEAD_H * 3600.0 / data.step_s))
     inputs = (data.heat_w[way], data.outdoor_c[way], data.ghi_w_per_m2[way])
     return bool(np.isfinite(data.room_c[start])) and all(np.isfinite(x).all() for x in inputs)
-
-
-def day_ahead_rmse_k(found: Identified, data: HouseData, first: int) -> float:
-    """Root mean square error over all leads to 24 h; NaN where no run can be compared."""
-    errors = [
-        run.room_c - data.room_c[start : start + len(run.room_c)]
-        for run in predictions(found, data, first, STARTS_EVERY_H)
-        for start in (data.step_at(run.from_at) + 1,)
-    ]
-    if not errors:
-        return math.nan
-    squares = np.square(np.concatenate(errors))
-    return math.sqrt(float(np.nanmean(squares))) if np.isfinite(squares).any() else math.nan
 
 
 def _reasons(

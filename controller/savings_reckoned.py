@@ -13,8 +13,8 @@ import numpy as np
 
 from controller.config import HouseConfig
 from controller.estimate import delivered_heat_w
-from controller.learn import day_ahead_rmse_k
 from controller.learn_data import STEP_S, QuarterMeans, house_data, neighbours
+from controller.learn_trial import trial_rmse_k
 from controller.learned import WORSE_FRAC, Lesson
 from controller.model import HouseModel
 from controller.pump_figures import PumpFigures
@@ -26,8 +26,6 @@ from mpc.counterfactual import Counterfactual, KnownHouse, counterfactual
 from mpc.counterfactual_power import Machine, Spell
 from mpc.heat_pump import capacity_w
 from mpc.house_data import HouseData
-from mpc.identify import unlearned
-from mpc.identify_model import Prior
 from mpc.identify_stretches import stretches
 
 LEAST_DAYS = 7.0
@@ -96,8 +94,7 @@ def reckoned(
 
 def _check_model(lesson: Lesson, data: HouseData) -> None:
     """A model that does not predict these days says nothing of how they might have been."""
-    held = unlearned(Prior(building=lesson.building, log_std=dict(lesson.log_std)))
-    error_k = day_ahead_rmse_k(held, data, data.steps_per_day)
+    error_k = trial_rmse_k(lesson.building, data, data.steps_per_day)
     most_k = min(max(WORSE_FRAC * lesson.error_k, USUAL_ERROR_K), MOST_ERROR_K)
     if not error_k <= most_k:
         raise ValueError(

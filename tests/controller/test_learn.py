@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from learning import NOW, biased_runs, days_of, identified, trial_of
+from learning import NOW, days_of, identified, trial_of
 
 from controller import learn as module
 from controller.config import HouseConfig
-from controller.learn import Study, day_ahead_rmse_k, day_one_prior, learn
+from controller.learn import Study, day_one_prior, learn
 from controller.learn_data import house_data
 from controller.learned import Lessons
 from controller.model import HouseModel, house_model
@@ -216,13 +216,3 @@ def test_the_last_days_are_kept_for_the_test(
 ) -> None:
     study = night(days_of(days))
     assert (len(study.data) - study.held_out) / 96 == held
-
-
-def test_the_error_counts_all_leads_of_all_runs(
-    monkeypatch: pytest.MonkeyPatch, config: HouseConfig
-) -> None:
-    monkeypatch.setattr(module, "free_runs", biased_runs)
-    found = identified(Prior(building=house_model(config).building), bias_k=0.25)
-    data = days_of(9.0)
-    assert day_ahead_rmse_k(found, data, 7 * 96) == pytest.approx(0.25)
-    assert math.isnan(day_ahead_rmse_k(found, data, 9 * 96 - 10))

@@ -238,7 +238,7 @@ def test_it_is_said_when_nothing_can_be_reckoned(
 def test_a_model_that_does_not_predict_reckons_nothing(
     record: StepRecord, config: HouseConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(savings_reckoned, "day_ahead_rmse_k", lambda *_: 0.9)
+    monkeypatch.setattr(savings_reckoned, "trial_rmse_k", lambda *_: 0.9)
     with pytest.raises(ValueError, match=r"errs by 0\.90 K a day ahead"):
         reckon(heated(record, days=9), config, lesson_of(config), days=9)
 
