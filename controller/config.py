@@ -70,7 +70,7 @@ class Control(_Section):
         description="an older plan gives way to a rule",
     )
     solver: Literal["clarabel", "piqp", "highs", "osqp"] = Field(
-        "clarabel", description="asked first; the others follow if its answer does not prove itself"
+        "piqp", description="asked first; the others follow if its answer does not prove itself"
     )
     refine: bool = Field(
         True, description="decide the first hours of a plan on or off, not by shares of the time"

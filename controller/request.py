@@ -172,7 +172,7 @@ def _reserve(
 
 def _search(config: HouseConfig, *, whole: bool) -> Search:
     control = config.control
-    others = [name for name in ("clarabel", "piqp", "highs") if name != control.solver]
+    others = [name for name in ("piqp", "clarabel", "highs") if name != control.solver]
     return Search(
         solvers=(control.solver, *others),
         refine=whole and control.refine,

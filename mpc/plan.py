@@ -128,7 +128,7 @@ class Reserve:
 class Search:
     """How hard to look; limits are numbers of nodes and seconds on one thread."""
 
-    solvers: tuple[str, ...] = ("clarabel", "piqp", "highs")
+    solvers: tuple[str, ...] = ("piqp", "clarabel", "highs")
     refine: bool = True
     refined_s: float = 4 * 3600.0  # of the horizon, with whole decisions
     gap_frac: float = 0.02  # good enough, as a share of what the plan's own electricity costs

@@ -18,6 +18,7 @@ ROW_TOLERANCE = 1e-4  # kW, K, kWh: far below what a meter or thermometer shows
 DUAL_TOLERANCE = 1e-4  # of a reduced cost, in mean prices
 GAP_TOLERANCE = 1e-4  # of the cost, between an answer and what its dual proves
 MAX_ITERATIONS = 100  # of the interior point solvers; a usual plan takes 15 to 30
+PIQP_LEAST = 1e-8  # regularisation, proof of infeasibility: its defaults find one in 80 infeasible
 OSQP_ITERATIONS = 50_000
 SOLVED = "solved"
 
@@ -97,7 +98,7 @@ def _worst(values: FloatArray) -> float:
 
 
 def clarabel(problem: Matrices) -> Answer:
-    """Interior point, homogeneous embedding: the primary solver."""
+    """Interior point, homogeneous embedding: asked where an answer before does not prove itself."""
     import clarabel as solver
 
     rows, columns = problem.a.shape
@@ -119,7 +120,7 @@ def clarabel(problem: Matrices) -> Answer:
 
 
 def piqp(problem: Matrices) -> Answer:
-    """Proximal interior point: fast, now and then wrongly "infeasible"."""
+    """Proximal interior point: half of Clarabel's time; asked first."""
     import piqp as solver
 
     equal, columns = problem.equalities, len(problem.c)
@@ -127,6 +128,7 @@ def piqp(problem: Matrices) -> Answer:
     first, rest = sparse.csc_matrix(a[:equal]), sparse.csc_matrix(a[equal:])
     run = solver.SparseSolver()
     run.settings.max_iter = 2 * MAX_ITERATIONS
+    run.settings.reg_lower_limit = run.settings.eps_primal_inf = PIQP_LEAST
     run.settings.compute_timings = True
     nothing = sparse.csc_matrix((columns, columns))
     run.setup(

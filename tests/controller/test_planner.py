@@ -278,6 +278,6 @@ async def test_the_plan_before_is_kept_unless_the_new_one_gains(
         assert isinstance(result, Solved)
         assert result.plan.made_at == minutes(minute)
         said.append(result.diagnostics.tried[-1])
-    assert said[0] == "clarabel: solved"
+    assert said[0] == "piqp: solved"
     assert all(words.startswith(("kept: ", "changed: it saves ")) for words in said[1:])
     assert any(words.startswith("kept: ") for words in said[1:])

@@ -249,7 +249,7 @@ def test_diagnostics_tell_how_the_plan_came_about(make_request: Make) -> None:
     result = solve(make_request())
     assert isinstance(result, Solved)
     d = result.diagnostics
-    assert (d.solver, d.status) == ("clarabel", "solved")
+    assert (d.solver, d.status) == ("piqp", "solved")
     assert 0 < d.iterations < 100
     assert d.replay_error_k < 0.02  # heat is cut to the bound at the temperatures it meets
     assert 1 <= d.passes <= 3
