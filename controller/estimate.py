@@ -172,7 +172,7 @@ def first_belief(
 
 def opens(opening: Estimate | None, at: datetime) -> bool:
     """Whether there is an opening that is fresh enough to go on from."""
-    return opening is not None and abs((at - opening.at).total_seconds()) <= OPENING_S
+    return opening is not None and 0.0 <= (at - opening.at).total_seconds() <= OPENING_S
 
 
 def opened(belief: Belief, opening: Estimate) -> Belief:

@@ -198,7 +198,7 @@ def opening_of(building: Building, at: datetime, heat_w: float) -> Estimate:
     return replace(fresh, disturbance_w=heat_w)
 
 
-@pytest.mark.parametrize("hours_old", [0.5, 5.0], ids=["fresh", "old"])
+@pytest.mark.parametrize("hours_old", [0.5, 5.0, -1.0], ids=["fresh", "old", "of-tomorrow"])
 async def test_a_new_model_goes_on_from_what_it_believed_on_the_night_it_was_learned(
     make_house: Callable[..., Any], hours_old: float
 ) -> None:
@@ -210,7 +210,7 @@ async def test_a_new_model_goes_on_from_what_it_believed_on_the_night_it_was_lea
     house.store.save_value(KEY, LESSONS, replace(Lessons().with_new(new), opening=opening))
     seen = await cycles(loop, house.clock, 17)
     first = next(i for i, r in enumerate(seen) if r.learned_hash is not None)
-    fresh = hours_old < 1.0
+    fresh = 0.0 < hours_old < 1.0
     assert [r.opening is not None for r in seen] == [fresh and i == first for i in range(17)]
     assert (seen[first].belief.estimate.disturbance_w > 300.0) is fresh
     assert from_json(to_json(seen[first])) == seen[first]
