@@ -18,7 +18,7 @@ from bench.report import KpiRow, Report, Timeline, Track, render
 from bench.run import RunResult, run_over_sockets
 from bench.spec import ENERGY_TAX_EUR_PER_KWH, GRID_EUR_PER_KWH, VAT_FRAC, RunSpec
 from bench.tables import Row
-from bench.truth import spot_at
+from bench.truth import WARM_WATER_C, spot_at
 from bench.zones import load_zone
 from controller.model import house_model
 from controller.recorder import Recorder
@@ -83,7 +83,7 @@ def run_both(spec: RunSpec, folder: Path, *, broker: str | None, report: Show) -
     """Run both strategies, side by side where each has a broker of its own."""
     specs = {
         CURVE: replace(spec, strategy="heating-curve"),
-        OURS: replace(spec, strategy="mpc"),
+        OURS: replace(spec, strategy="mpc", hot_water=True),
     }
     context = multiprocessing.get_context("spawn")
     news = context.Manager().Queue()
@@ -145,8 +145,9 @@ def report_of(result: DemoResult) -> Report:
         headline=result.headline(),
         explanation=(
             "Both runs are simulated: the same house, pump, weather, people and prices. The first "
-            "leaves the pump to its own heating curve, tuned for this house on other weeks; in the "
-            "second heatherd runs it, knowing only what an owner knows and what had been published."
+            "leaves the pump to its own heating curve, tuned for this house on other weeks, and to "
+            "its own hot water; in the second heatherd runs it, hot water included where the pump "
+            "lets it, knowing only what an owner knows and what had been published."
         ),
         timezone=zone.timezone,
         currency=zone.currency,
@@ -159,7 +160,7 @@ def report_of(result: DemoResult) -> Report:
             f"--from {spec.start_at.astimezone(result.ours.config.zone):%Y-%m-%d} "
             f"--days {spec.days:g} --seed {spec.seed}",
             "heatherd": version("heatherd"),
-            "cvxpy, clarabel": f"{version('cvxpy')}, {version('clarabel')}",
+            "cvxpy, piqp": f"{version('cvxpy')}, {version('piqp')}",
         },
         attributions=(zone.price_source, zone.weather_source),
         planned_heat_w=_planned(result.ours),
@@ -265,6 +266,11 @@ def kpi_rows(result: DemoResult) -> list[KpiRow]:
             lambda r: f"{r.true.comfort_kh_above:.1f}",
         ),
         row(
+            "Cold hot water (K·h)",
+            f"kelvin below {WARM_WATER_C:g} °C at the top of the tank times hours",
+            lambda r: f"{r.true.cold_water_kh:.1f}",
+        ),
+        row(
             "Compressor starts",
             "every start wears the compressor",
             lambda r: str(r.true.compressor_starts),
@@ -272,7 +278,7 @@ def kpi_rows(result: DemoResult) -> list[KpiRow]:
         row("SPF", "heat over electricity, hot water included", lambda r: f"{r.true.spf:.2f}"),
         row(
             "Heat left (kWh)",
-            "more in walls and floors at the end than at the start",
+            "more in walls, floors and tank at the end than at the start",
             lambda r: f"{r.true.heat_left_kwh:.1f}",
         ),
         row(

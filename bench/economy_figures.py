@@ -6,15 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
 
+from bench.truth import WARM_WATER_C, WATER_KWH_PER_L_K
 from drivers.api import OperatingState
 from hil.simulated_house import Truth
 
 HOUR = timedelta(hours=1)
 LOW_C, HIGH_C = 20.0, 22.0
-WARM_WATER_C = 40.0
-"""Below this at the top of the tank a shower is no pleasure."""
-
-WATER_KWH_PER_L_K = 1.163e-3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

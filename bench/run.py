@@ -154,6 +154,7 @@ def sum_up(spec: RunSpec, config: HouseConfig, world: World) -> RunResult:
             tariff=model.tariff,
             low_c=spec.room_c - spec.band_k,
             high_c=spec.room_c + spec.band_k,
+            tank_l=load_house(spec.house).truth.tank.volume_l,
         ),
         recorded=kpis(records, model=model, spot_at=lambda at: spot_at(zone.spot_per_kwh, at)),
         directory=config.storage.directory,

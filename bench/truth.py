@@ -11,6 +11,11 @@ from bench.zones import HourlyPrices
 from hil.simulated_house import Truth
 from mpc.tariff import Tariff
 
+WARM_WATER_C = 40.0
+"""Below this at the top of the tank a shower is no pleasure."""
+
+WATER_KWH_PER_L_K = 1.163e-3
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrueKpis:
@@ -23,7 +28,8 @@ class TrueKpis:
     comfort_kh_below: float
     comfort_kh_above: float
     mean_room_temp_c: float
-    heat_left_kwh: float
+    heat_left_kwh: float  # in house and tank
+    cold_water_kh: float
     compressor_starts: int
     spf: float
 
@@ -40,11 +46,20 @@ def spot_at(prices: HourlyPrices, at: datetime) -> float:
 
 
 def true_kpis(
-    truths: Sequence[Truth], *, prices: HourlyPrices, tariff: Tariff, low_c: float, high_c: float
+    truths: Sequence[Truth],
+    *,
+    prices: HourlyPrices,
+    tariff: Tariff,
+    low_c: float,
+    high_c: float,
+    tank_l: float = 0.0,
 ) -> TrueKpis:
-    """Sum up a trace; temperatures hold until the next entry, energies come from the counters."""
+    """Sum up a trace; temperatures hold until the next entry, energies come from the counters.
+
+    `tank_l`: of hot water; 0 leaves the tank out of the heat that is left.
+    """
     below_kh = above_kh = spot_cost = cost = 0.0
-    room_kh = hours_in_all = 0.0
+    room_kh = hours_in_all = cold_water_kh = 0.0
     for now, following in pairwise(truths):
         hours = (following.at - now.at).total_seconds() / 3600.0
         used_kwh = following.electricity_kwh - now.electricity_kwh
@@ -54,6 +69,7 @@ def true_kpis(
         below_kh += max(low_c - min(now.zone_c), 0.0) * hours
         above_kh += max(max(now.zone_c) - high_c, 0.0) * hours
         room_kh += sum(now.zone_c) / len(now.zone_c) * hours
+        cold_water_kh += max(WARM_WATER_C - now.dhw_c, 0.0) * hours
         hours_in_all += hours
     first, last = truths[0], truths[-1]
     energy_kwh = last.electricity_kwh - first.electricity_kwh
@@ -66,7 +82,10 @@ def true_kpis(
         comfort_kh_below=below_kh,
         comfort_kh_above=above_kh,
         mean_room_temp_c=room_kh / hours_in_all,
-        heat_left_kwh=last.stored_kwh - first.stored_kwh,
+        heat_left_kwh=last.stored_kwh
+        - first.stored_kwh
+        + WATER_KWH_PER_L_K * tank_l * (last.dhw_c - first.dhw_c),
+        cold_water_kh=cold_water_kh,
         compressor_starts=last.compressor_starts - first.compressor_starts,
         spf=heat_kwh / energy_kwh if energy_kwh > 0.0 else math.nan,
     )

@@ -31,7 +31,8 @@ SPEC = RunSpec(
 )
 OPPONENT = TrueKpis(
     electricity_kwh=100.0, cost=30.0, spot_cost=10.0, mean_price=0.30, comfort_kh_below=1.0,
-    comfort_kh_above=0.0, mean_room_temp_c=21.0, heat_left_kwh=5.0, compressor_starts=10, spf=3.0,
+    comfort_kh_above=0.0, mean_room_temp_c=21.0, heat_left_kwh=5.0, cold_water_kh=0.0,
+    compressor_starts=10, spf=3.0,
 )  # fmt: skip
 
 
@@ -59,6 +60,19 @@ def test_figures_are_those_worked_out_by_hand() -> None:
     assert (kpis.comfort_kh_below, kpis.comfort_kh_above) == (0.5, 0.5)  # worse zone of each hour
     assert kpis.mean_room_temp_c == pytest.approx((20.25 + 22.0) / 2.0)
     assert (kpis.heat_left_kwh, kpis.compressor_starts, kpis.spf) == (4.0, 2, 3.0)
+
+
+def test_cold_water_counts_and_a_warmer_tank_is_heat_left() -> None:
+    prices = HourlyPrices(starts_at=START, per_kwh=(0.10, 0.30))
+    tanks_c = (35.0, 38.0, 45.0)
+    truths = [
+        replace(truth(k, (21.0, 21.0), float(k), 10.0), dhw_c=c) for k, c in enumerate(tanks_c)
+    ]
+    known = {"prices": prices, "tariff": TARIFF, "low_c": 20.0, "high_c": 22.0}
+    kpis = true_kpis(truths, **known, tank_l=200.0)
+    assert kpis.cold_water_kh == 5.0 + 2.0
+    assert kpis.heat_left_kwh == pytest.approx(200.0 * 1.163e-3 * 10.0)
+    assert true_kpis(truths, **known).heat_left_kwh == 0.0
 
 
 def test_equal_runs_save_nothing() -> None:
