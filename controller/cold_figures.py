@@ -173,7 +173,8 @@ class ColdFigures:
         if not _at_limit(snapshot, model, power_w, stretch.level_w or power_w):
             return replace(self, stretch=stretch)
         fresh = replace(self, stretch=Stretch(level_w=stretch.level_w))
-        return fresh if stretch.span_s > LONGEST_STRETCH_S else fresh._counted(stretch, source_c)
+        told = stretch.map_kwh > 0.0 and stretch.span_s <= LONGEST_STRETCH_S
+        return fresh._counted(stretch, source_c) if told else fresh
 
     def _counted(self, stretch: Stretch, source_c: float) -> "ColdFigures":
         ratio = min(stretch.given_kwh / stretch.map_kwh, RATIO_MOST)
