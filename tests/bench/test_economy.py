@@ -214,7 +214,7 @@ def test_targets_say_whether_they_are_met(
 ) -> None:
     rows = targets(judged(replace(CURVE, hourly_kwh=hourly_kwh, starts=starts)))
     assert {row["met"] for row in rows} == met
-    assert sum(row["met"] == "no" for row in rows) == (0 if met == {"yes"} else 4)
+    assert sum(row["met"] == "no" for row in rows) == (0 if met == {"yes"} else 5)
 
 
 def test_opponents_are_compared_only_where_both_ran() -> None:
