@@ -83,7 +83,7 @@ def run_both(spec: RunSpec, folder: Path, *, broker: str | None, report: Show) -
     """Run both strategies, side by side where each has a broker of its own."""
     specs = {
         CURVE: replace(spec, strategy="heating-curve"),
-        OURS: replace(spec, strategy="mpc", hot_water=True),
+        OURS: replace(spec, strategy="mpc"),
     }
     context = multiprocessing.get_context("spawn")
     news = context.Manager().Queue()
@@ -145,9 +145,9 @@ def report_of(result: DemoResult) -> Report:
         headline=result.headline(),
         explanation=(
             "Both runs are simulated: the same house, pump, weather, people and prices. The first "
-            "leaves the pump to its own heating curve, tuned for this house on other weeks, and to "
-            "its own hot water; in the second heatherd runs it, hot water included where the pump "
-            "lets it, knowing only what an owner knows and what had been published."
+            "leaves the pump to its own heating curve, tuned for this house on other weeks; in the "
+            "second heatherd runs it, knowing only what an owner knows and what had been published. "
+            "Hot water is the pump's own in both, as it is unless an owner lets heatherd plan it."
         ),
         timezone=zone.timezone,
         currency=zone.currency,
