@@ -146,8 +146,8 @@ def report_of(result: DemoResult) -> Report:
         explanation=(
             "Both runs are simulated: the same house, pump, weather, people and prices. The first "
             "leaves the pump to its own heating curve, tuned for this house on other weeks; in the "
-            "second heatherd runs it, knowing only what an owner knows and what had been published. "
-            "Hot water is the pump's own in both, as it is unless an owner lets heatherd plan it."
+            "second heatherd runs it, knowing only what an owner knows and what had been published."
+            " Hot water is the pump's own in both, as it is unless an owner lets heatherd plan it."
         ),
         timezone=zone.timezone,
         currency=zone.currency,
