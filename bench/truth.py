@@ -28,7 +28,7 @@ class TrueKpis:
     comfort_kh_below: float
     comfort_kh_above: float
     mean_room_temp_c: float
-    heat_left_kwh: float  # in house and tank
+    heat_left_kwh: float  # in the house, and in the tank where its volume was told
     cold_water_kh: float
     compressor_starts: int
     spf: float

@@ -84,7 +84,7 @@ def charges(request: PlanRequest) -> Charges | None:
 
 
 def _mean(layers_c: FloatArray) -> FloatArray:
-    """Of the two layers, for every way; a general mean takes five times as long for two rows."""
+    """Of the two layers, for every way; written out because numpy's mean is slow for two rows."""
     return np.asarray(0.5 * (layers_c[0] + layers_c[1]))
 
 
