@@ -212,7 +212,7 @@ def measure(minutes: float, written_hours: float) -> Footprint:
         config = write_files(folder, places, datetime.now(UTC))  # noqa: TID251  wall-clock time
         environment = as_installed(folder)
         began_s = time.perf_counter()
-        command = [sys.executable, "-m", "controller.cli", "run", "-c", str(config)]
+        command = [sys.executable, "-m", "controller", "run", "-c", str(config)]
         with subprocess.Popen(command, env=environment) as process:
             try:
                 watch = Watch(process.pid, folder)

@@ -44,7 +44,7 @@ def footprint(kind: str, work: Any) -> Footprint:
 
 
 def _planner(path: Path) -> None:
-    from controller.planner import solve_request
+    from mpc.answer import solve_request
 
     for request in pickle.loads(path.read_bytes()):
         solve_request(request)

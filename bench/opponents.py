@@ -6,8 +6,9 @@ from datetime import datetime
 from bench.archive import Archive, ArchiveError
 from bench.spec import RunSpec
 from bench.zones import HOUR, HOUR_S
-from controller.planner import InlinePlanner, Planner, rule_request
+from controller.planner import InlinePlanner, Planner
 from drivers.api import PriceSeries
+from mpc.answer import rule_request
 from mpc.plan import PlanRequest, PlanResult
 
 FORESEEN_H = 96

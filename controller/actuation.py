@@ -39,6 +39,9 @@ BEHIND_K = 2.0
 """A pump that heats the tank and shall go on for the rooms is asked for so little less than its
 flow that it does not stop for having become too hot."""
 
+LEFT_OVER_FRAC = 1.2
+"""More in the flow than this share of the pump's largest heat was left in the pipes by a charge."""
+
 BLOCK_STATE, NORMAL_STATE, RAISED_STATE, FORCED_STATE = 1.0, 2.0, 3.0, 4.0
 """SG Ready: the compressor must stand; as the pump would by itself; more; all that it can."""
 
@@ -62,6 +65,8 @@ class HeatPath:
     water_w_per_k: float
     settled: bool  # the pump has heated long enough for its return to tell the emitters' state
     given_w: float | None = None  # heat the pump gives now; None: nothing tells
+    most_w: float = math.inf  # the largest that it can give
+    flow_max_c: float = math.inf
 
 
 def heat_setting(knob: Knob, heat_w: float, *, path: HeatPath, snapshot: Snapshot) -> float:
@@ -79,13 +84,13 @@ def _flow_c(heat_w: float, path: HeatPath, snapshot: Snapshot) -> float:
     temperature at once would make the pump race, and leads while heat is lacking. Before it heats,
     and as a bound, the emitters at rest; in its first minutes water that stood in the pipes may be
     colder or warmer than they are: then never more than they need at rest. A charge of the tank is
-    to end without a stop.
+    to end without a stop, and its hot water to go to the rooms without one.
     """
     rest_c = float(flow_for_heat(path.emitter, heat_w, path.room_c, path.floor_c))
     return_c, state = snapshot.value(Signal.RETURN_C), snapshot.operating_state
-    if state is OperatingState.DHW and snapshot.compressor_on:
-        flow_c = snapshot.value(Signal.FLOW_C)
-        return rest_c if flow_c is None else max(rest_c, flow_c - BEHIND_K)
+    flow_c = snapshot.value(Signal.FLOW_C)
+    if flow_c is not None and _of_a_charge(flow_c, return_c, path, snapshot):
+        return max(rest_c, min(flow_c - BEHIND_K, path.flow_max_c))
     if return_c is None or state is not OperatingState.HEATING:
         return rest_c
     lacking_w = 0.0 if path.given_w is None else max(heat_w - path.given_w, 0.0)
@@ -93,6 +98,17 @@ def _flow_c(heat_w: float, path: HeatPath, snapshot: Snapshot) -> float:
     direct_c = return_c + heat_w / path.water_w_per_k + lead_k
     most_c = rest_c + DIRECT_RANGE_K if path.settled else rest_c
     return min(max(direct_c, rest_c - DIRECT_RANGE_K), most_c)
+
+
+def _of_a_charge(flow_c: float, return_c: float | None, path: HeatPath, snapshot: Snapshot) -> bool:
+    """Whether the flow is as hot as the tank wants it, or was a moment ago."""
+    if not snapshot.compressor_on:
+        return False
+    if snapshot.operating_state is OperatingState.DHW:
+        return True
+    if snapshot.operating_state is not OperatingState.HEATING or return_c is None:
+        return False
+    return (flow_c - return_c) * path.water_w_per_k > LEFT_OVER_FRAC * path.most_w
 
 
 def rest_setting(knob: Knob) -> float:

@@ -29,7 +29,7 @@ from controller.liveness import Supervisor
 from controller.loop import Loop, Parts
 from controller.model import house_model
 from controller.owner import PATIENCE_S, Owner, ask, serve
-from controller.planner import Planner, Planning, WorkerPlanner, rule_request
+from controller.planner import Planner, Planning, WorkerPlanner
 from controller.recorder import Recorder
 from controller.sense import sense
 from controller.snapshot import Snapshot
@@ -41,6 +41,7 @@ from drivers.api import Knob, Signal
 from drivers.errors import ConfigurationError
 from drivers.grid.limit import RemembersLimits
 from drivers.profile import load_profile
+from mpc.answer import rule_request
 
 log = logging.getLogger(__name__)
 

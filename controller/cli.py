@@ -385,7 +385,3 @@ def main() -> None:
     if len(sys.argv) < 2 or sys.argv[1] not in own:
         add_verbs_of_other_packages()
     app(prog_name="heatherd")
-
-
-if __name__ == "__main__":
-    main()

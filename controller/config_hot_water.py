@@ -79,6 +79,9 @@ class HotWaterSection(Section):
     stops_above_k: float = Field(
         0.0, ge=-5, le=15, description="and stops when it is so far above it"
     )
+    warm_up_kwh: float = Field(
+        0.4, ge=0, le=5, description="heat that each charge begins with, for pump and pipes"
+    )
     below_price_per_kh: float = Field(
         2.0, gt=0, description="price of one kelvin-hour of too cool water"
     )

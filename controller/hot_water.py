@@ -93,6 +93,7 @@ def hot_water_request(
         sanitise_c=sanitise_c,
         sanitise_steps=window,
         charge_w=limits.charge_w if belief.charge_w is None else belief.charge_w,
+        warm_up_kwh=section.warm_up_kwh,
         reserve_kwh_per_k=tuple(water(kwh) for kwh in reserve),
         reserve_low_c=section.economy_c + SPARE_K,
     )

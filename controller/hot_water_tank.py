@@ -108,6 +108,7 @@ class TankBelief:
     hot_since: datetime | None = None  # without a break
     sanitised_at: datetime | None = None  # hot through for long enough, last
     charge_w: float | None = None  # heat of a charge, defrosts and its slow start included
+    charged_kwh: float = 0.0  # heat of the charge under way, pump and pipes included
 
     def sensor_c(self, at: datetime) -> float | None:
         """What the sensor says; None once it has been silent for too long to act on it."""
@@ -166,10 +167,17 @@ def believe_tank(
         belief = replace(belief, hot_since=None)
     elif snapshot.operating_state is OperatingState.DHW:
         heat_w = _charging_w(snapshot)
-        layered = look.charged(now, heat_w)
-        belief = replace(belief, charge_w=_mean_w(belief.charge_w, heat_w, passed_s))
+        given_kwh = None if heat_w is None else heat_w * passed_s / 3.6e6
+        layered = look.charged(now, _into_tank_kwh(belief, given_kwh, section))
+        belief = replace(
+            belief,
+            charge_w=_mean_w(belief.charge_w, heat_w, passed_s),
+            charged_kwh=belief.charged_kwh + (given_kwh or 0.0),
+        )
     else:
         layered, watch, drawn = look.watched(belief.watch or now)
+    if snapshot.operating_state is not OperatingState.DHW:
+        belief = replace(belief, charged_kwh=0.0)
     reading = Reading(reading_c, at)
     through = replace(belief, now=layered, reading=reading, watch=watch or layered)
     return _sanitised(_learned(through, drawn, zone), section)
@@ -189,13 +197,13 @@ class _Look:
         behind_k = LOWER_BEHIND_K if self.sensor == "top" else 0.0
         return Layered(at=self.at, upper_c=self.reading_c, lower_c=self.reading_c - behind_k)
 
-    def charged(self, before: Layered, heat_w: float | None) -> Layered:
+    def charged(self, before: Layered, heat_kwh: float | None) -> Layered:
         """After a while of charging; without a known heat both layers follow the sensor.
 
         A sensor at the top that rises tells that the lower layer has come to it.
         """
-        after = self._step(before, 0.0, 0.0 if heat_w is None else heat_w)
-        if self.sensor != "top" or heat_w is None:
+        after = self._step(before, 0.0, heat_kwh or 0.0)
+        if self.sensor != "top" or heat_kwh is None:
             return self._matched(after)
         through = self.reading_c > before.upper_c + RISES_K
         lower_c = self.reading_c if through else min(after.lower_c, self.reading_c)
@@ -231,7 +239,7 @@ class _Look:
             return most
         return float(brentq(missed_k, 0.0, most, xtol=1e-6))
 
-    def _step(self, before: Layered, water_kwh_per_k: float, heat_w: float) -> Layered:
+    def _step(self, before: Layered, water_kwh_per_k: float, heat_kwh: float) -> Layered:
         span_h = (self.at - before.at).total_seconds() / 3600.0
         if span_h <= 0.0:
             return replace(before, at=self.at)
@@ -241,7 +249,7 @@ class _Look:
             draw_kwh_per_k=np.array([water_kwh_per_k]),
         )
         start_c = (before.upper_c, before.lower_c)
-        ends_c = risen_layers(layers, start_c, np.array([heat_w]))
+        ends_c = risen_layers(layers, start_c, np.array([1000.0 * heat_kwh / span_h]))
         return Layered(at=self.at, upper_c=float(ends_c[0, 0]), lower_c=float(ends_c[1, 0]))
 
     def _seen_c(self, layered: Layered) -> float:
@@ -254,6 +262,16 @@ class _Look:
         if lower_c > upper_c:
             upper_c = lower_c = self.reading_c
         return Layered(at=self.at, upper_c=upper_c, lower_c=lower_c)
+
+
+def _into_tank_kwh(
+    belief: TankBelief, given_kwh: float | None, section: HotWaterSection
+) -> float | None:
+    """What of the pump's heat reaches the tank: pump and pipes are warmed first."""
+    if given_kwh is None:
+        return None
+    cold_kwh = max(section.warm_up_kwh - belief.charged_kwh, 0.0)
+    return max(given_kwh - cold_kwh, 0.0)
 
 
 def _mean_w(before_w: float | None, heat_w: float | None, span_s: float) -> float | None:

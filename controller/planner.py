@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import math
 import multiprocessing
 from collections.abc import Callable
 from concurrent.futures import TimeoutError as FutureTimeoutError
@@ -15,7 +14,8 @@ from pydantic import TypeAdapter
 
 from controller.clock import Clock
 from controller.ladder import NAMES, Level, Rungs, level_at, plan_of
-from mpc.plan import Diagnostics, NotSolved, Plan, PlanRequest, PlanResult, Solved
+from mpc.answer import solve_request
+from mpc.plan import NotSolved, Plan, PlanRequest, PlanResult, Solved
 from mpc.rules import RULES, heating_curve_plan
 
 log = logging.getLogger(__name__)
@@ -33,47 +33,6 @@ class Planner(Protocol):
     async def solve(self, request: PlanRequest) -> PlanResult: ...
 
     def close(self) -> None: ...
-
-
-def solve_request(request: PlanRequest, held: Plan | None = None) -> PlanResult:
-    """The request's plan; where that gains too little over `held`, one with its near decisions.
-
-    What came of the comparison stands last in `diagnostics.tried`. The solver is imported by
-    whoever solves: the service itself stays small without it.
-    """
-    from mpc.solver import solve
-    from mpc.stability import Changed, Kept, steady
-
-    result = solve(request)
-    if held is None or not isinstance(result, Solved):
-        return result
-    match steady(request, result.plan, held):
-        case Kept(plan, gain):
-            said = f"kept: a change would save {gain:.4f}"
-        case Changed(_, reason):
-            plan, said = result.plan, f"changed: {reason}"
-    return Solved(
-        plan, replace(result.diagnostics, tried=(*result.diagnostics.tried, said))
-    )  # fmt: skip
-
-
-def rule_request(rule: str, request: PlanRequest, _held: Plan | None = None) -> PlanResult:
-    """The plan of a rule of `mpc.rules.RULES`; a rule plans anew every time."""
-    try:
-        plan = RULES[rule](request)
-    except ValueError as error:
-        return NotSolved(str(error), None)
-    return Solved(
-        plan,
-        Diagnostics(
-            solver=rule,
-            status="rule",
-            iterations=0,
-            solve_ms=0.0,
-            objective=math.nan,
-            replay_error_k=0.0,
-        ),
-    )
 
 
 class InlinePlanner:

@@ -13,12 +13,13 @@ from pydantic import ValidationError
 from controller.config import MOST_STEPS, HouseConfig
 from controller.learned import LEARNED_BUILDING
 from controller.model import house_model
-from controller.planner import PLAN, REQUEST, solve_request
+from controller.planner import PLAN, REQUEST
 from controller.recorder import Records
 from controller.records import LONGEST_REASON, UNREADABLE, VERSION, StepRecord
 from controller.stages import Stages, previous_of, settings_of
 from controller.step import GridKnobs, machine
 from drivers.api import Knob
+from mpc.answer import solve_request
 from mpc.building import Building
 from mpc.plan import Plan, PlanRequest, PlanResult, Solved
 

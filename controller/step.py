@@ -131,14 +131,19 @@ def planned_heat_w(plan: Plan, at: datetime) -> float | None:
 
 def lowest_heat_w(snapshot: Snapshot, belief: Belief, model: HouseModel, machine: Machine) -> float:
     """The least heat the pump can give without cycling, at today's temperatures."""
+    known = belief.lowest_frac
+    least_frac = machine.modulation_min_frac if known is None else known
+    return least_frac * _most_heat_w(snapshot, model)
+
+
+def _most_heat_w(snapshot: Snapshot, model: HouseModel) -> float:
+    """The largest heat the pump can give, at today's temperatures."""
     outdoor_c = snapshot.value(Signal.OUTDOOR_C)
     flow_c = snapshot.value(Signal.FLOW_C)
     assumed_c = STANDARD_WINTER_C if outdoor_c is None else outdoor_c
     source_c = source_now(snapshot, model.heat_pump, assumed_c)
     warm_c = MODEST_FLOW_C if flow_c is None else max(flow_c, COOLEST_FLOW_C)
-    full_w = float(capacity_w(model.heat_pump, source_c, warm_c))
-    known = belief.lowest_frac
-    return (machine.modulation_min_frac if known is None else known) * full_w
+    return float(capacity_w(model.heat_pump, source_c, warm_c))
 
 
 def decide(
@@ -208,7 +213,7 @@ def _run_or_rest(
             always=machine.always_held,
         )  # fmt: skip
         return Wanted({knob.capability: value}, True, heat_w, plan.source, "heat")
-    path = _heat_path(belief, model, memory, snapshot)
+    path = _heat_path(snapshot, belief=belief, model=model, memory=memory, machine=machine)
     stated_w = lowest_heat_w(snapshot, replace(belief, lowest_frac=None), model, machine)
     at_lowest = heat_w <= AT_LOWEST_FRAC * least_w
     value = heat_setting(knob, stated_w if at_lowest else asked_w, path=path, snapshot=snapshot)
@@ -218,7 +223,9 @@ def _run_or_rest(
     return Wanted({knob.capability: value}, True, heat_w, plan.source, "heat")
 
 
-def _heat_path(belief: Belief, model: HouseModel, memory: Memory, snapshot: Snapshot) -> HeatPath:
+def _heat_path(
+    snapshot: Snapshot, *, belief: Belief, model: HouseModel, memory: Memory, machine: Machine
+) -> HeatPath:
     since = memory.since if memory.compressor_on else None
     return HeatPath(
         emitter=emitter_now(belief, model),
@@ -227,6 +234,8 @@ def _heat_path(belief: Belief, model: HouseModel, memory: Memory, snapshot: Snap
         water_w_per_k=belief.water_w_per_k,
         settled=since is not None and snapshot.at - since >= SETTLED_AFTER,
         given_w=delivered_heat_w(snapshot, model),
+        most_w=_most_heat_w(snapshot, model),
+        flow_max_c=machine.flow_max_c,
     )
 
 

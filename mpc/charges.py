@@ -5,6 +5,10 @@ compressor for an hour in ten: that it keeps the rooms waiting meanwhile is left
 there. A search over the two layers, step by step: of the ways that lead to about the same tank the
 cheapest goes on (dynamic programming over a grid; each way carries its exact temperatures, so that
 nothing drifts with the width of the grid).
+
+The heat that each charge begins with warms pump and pipes and not the tank: many small charges cost
+more than few large ones. That the rooms get it afterwards is left out: they would have had it at a
+better COP, and after a charge many pumps stop for a while, which is left out too.
 """
 
 import math
@@ -107,7 +111,7 @@ class _Search:
         self.prices = _Prices(request, self.hours)
         self.start_cost = CHANGE_FRAC * machine.start_price
         self.stay = max(1, math.ceil(machine.dwell_s / horizon.step_s - 1e-9))
-        self.charging = bool(machine.running) and machine.hot_water
+        self.charging = machine.charging
         self.on_for = min(self.stay, 1 + int(machine.since_s // horizon.step_s))
         rest_s = machine.minimum_off_s - machine.since_s if machine.running is False else 0.0
         starts_s = np.arange(self.steps) * float(horizon.step_s)
@@ -164,9 +168,10 @@ class _Search:
         cost, on = ways.cost, np.zeros_like(ways.steps_on)
         if charge:
             per_kw = float(self.layers.b[k].mean())
-            room_kw = np.maximum(self.water.high_c[k] - _mean(x), 0.0) / per_kw
+            lost_kw = np.where(ways.steps_on == 0, self.water.warm_up_kwh / self.hours[k], 0.0)
+            room_kw = np.maximum(self.water.high_c[k] - _mean(x), 0.0) / per_kw + lost_kw
             heat_kw = np.minimum(room_kw, self.charge_kw)  # the pump ends a charge by itself
-            x = x + self.layers.b[k][:, None] * heat_kw
+            x = x + self.layers.b[k][:, None] * (heat_kw - lost_kw)
             power_kw = np.interp(0.5 * (mean_c + _mean(x)), LEVELS_C, self.power_kw[k])
             power_kw = power_kw * heat_kw / self.charge_kw
             cost = cost + self.prices.cost(k, power_kw) + self.start_cost * (ways.steps_on == 0)

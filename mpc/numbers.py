@@ -16,7 +16,7 @@ from mpc.plan import PlanRequest
 from mpc.power_curve import SEGMENTS, PowerCurve, TankCurve
 from mpc.problem import Numbers
 from mpc.replay import House, house_of
-from mpc.storage import WATER_KWH_PER_L_K, Layers, buffer_steps, layers_steps
+from mpc.storage import WATER_KWH_PER_L_K, Layers, buffer_steps, layers_steps, warm_up_kwh
 from mpc.symbols import Shape
 
 END_HOURS = 24.0  # the last day of the horizon sets what heat left in the house is worth
@@ -301,6 +301,7 @@ def _tank_numbers(stage: Stage, curve: TankCurve) -> dict[str, FloatArray]:
         raise ValueError("a tank curve without a tank")
     drive = layers.d.T.copy()
     drive[:, 0] += layers.a[0] @ np.array(water.state_c)
+    drive -= layers.b.T * _warm_up_kw(stage)
     lower_low = np.zeros(len(blocks))
     low_c = blocks.highest(water.low_c)
     step = sanitise_block(stage, curve)
@@ -322,6 +323,16 @@ def _tank_numbers(stage: Stage, curve: TankCurve) -> dict[str, FloatArray]:
         "dhw_min_kw": curve.heat_min_w / 1000.0,
         "dhw_max_kw": curve.heat_max_w / 1000.0,
     }
+
+
+def _warm_up_kw(stage: Stage) -> FloatArray:
+    """Mean heat of each block that charges beginning in it leave in pump and pipes."""
+    water = stage.request.hot_water
+    if water is None or stage.charges is None:
+        return np.zeros(len(stage.blocks))
+    on = np.array(stage.charges.run_frac) > 0.0
+    kwh = warm_up_kwh(water, on, charging=stage.request.compressor.charging)
+    return stage.blocks.total(kwh) / stage.hours
 
 
 def sanitise_block(stage: Stage, curve: TankCurve) -> int | None:

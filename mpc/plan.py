@@ -93,6 +93,11 @@ class Compressor:
     hot_water: bool = False  # it runs for hot water
     since_s: float = 1e9  # how long it has been running, or resting
 
+    @property
+    def charging(self) -> bool:
+        """A charge of the tank is under way."""
+        return bool(self.running) and self.hot_water
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackupHeater:

@@ -29,6 +29,7 @@ from mpc.storage import (
     layers_steps,
     risen_layers,
     simulate_layers,
+    warm_up_kwh,
 )
 from mpc.wind import wind_gain_w
 
@@ -236,7 +237,24 @@ def _tank_c(request: PlanRequest, house: House, heat_w: FloatArray) -> FloatArra
     water = request.hot_water
     if water is None:
         return None
-    return simulate_layers(_layers_of(request, house, water.tank), water.state_c, heat_w)
+    into_w = _into_tank_w(request, house, heat_w)
+    return simulate_layers(_layers_of(request, house, water.tank), water.state_c, into_w)
+
+
+def _into_tank_w(request: PlanRequest, house: House, heat_w: FloatArray) -> FloatArray:
+    """What of the pump's heat reaches the tank."""
+    water = request.hot_water
+    if water is None:
+        return heat_w
+    kwh = warm_up_kwh(water, heat_w > 0.0, charging=request.compressor.charging)
+    return heat_w - 1000.0 * kwh / _step_h(request, house)
+
+
+def _step_h(request: PlanRequest, house: House) -> FloatArray:
+    """What is left of each step, in hours."""
+    step_h = np.full(len(request.horizon.outdoor_c), request.horizon.step_s / 3600.0)
+    step_h[0] *= house.first_frac
+    return step_h
 
 
 def _layers_of(request: PlanRequest, house: House, tank: Tank) -> Layers:
@@ -244,9 +262,8 @@ def _layers_of(request: PlanRequest, house: House, tank: Tank) -> Layers:
     if request.hot_water is None:
         raise ValueError("no hot water")
     drawn = np.array(request.hot_water.draw_kwh_per_k)
-    step_h = np.full(len(drawn), request.horizon.step_s / 3600.0)
-    step_h[0], drawn[0] = step_h[0] * house.first_frac, drawn[0] * house.first_frac
-    return layers_steps(tank, step_h=step_h, draw_kwh_per_k=drawn)
+    drawn[0] *= house.first_frac
+    return layers_steps(tank, step_h=_step_h(request, house), draw_kwh_per_k=drawn)
 
 
 def _charge_ends_c(request: PlanRequest, house: House, heat_w: FloatArray) -> Trajectory:
@@ -255,7 +272,8 @@ def _charge_ends_c(request: PlanRequest, house: House, heat_w: FloatArray) -> Tr
     if water is None or water.charge_w is None:
         return ()
     layers = _layers_of(request, house, heated_below(water.tank))
-    mean_c = risen_layers(layers, water.state_c, heat_w).mean(axis=0)
+    into_w = _into_tank_w(request, house, heat_w)
+    mean_c = risen_layers(layers, water.state_c, into_w).mean(axis=0)
     ends_c = np.where(heat_w > 0.0, mean_c, 0.0)
     for k in range(len(ends_c) - 2, -1, -1):
         if ends_c[k] > 0.0 and ends_c[k + 1] > 0.0:
@@ -269,9 +287,7 @@ def _buffer_c(
     buffer = request.buffer
     if buffer is None:
         return ()
-    step_h = np.full(len(charged_w), request.horizon.step_s / 3600.0)
-    step_h[0] *= house.first_frac
-    kept, gain, drive = buffer_steps(buffer, step_h)
+    kept, gain, drive = buffer_steps(buffer, _step_h(request, house))
     x, ends = buffer.state_c, []
     for k, net_w in enumerate(charged_w - emitted_w):
         x = kept[k] * x + gain[k] * net_w / 1000.0 + drive[k]

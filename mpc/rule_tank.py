@@ -27,7 +27,8 @@ class TankSide:
         self._layers: Layers = layers_steps(water.tank, step_h=step_h, draw_kwh_per_k=drawn)
         self._c = np.array(water.state_c)
         self._sanitised = False
-        self.asks = bool(request.compressor.running) and request.compressor.hot_water
+        self._warm_up_w = 1000.0 * water.warm_up_kwh / step_h
+        self.asks = self._charging = request.compressor.charging
 
     def look(self, k: int) -> None:
         """Update the hysteresis at the start of step `k`."""
@@ -58,8 +59,10 @@ class TankSide:
 
     def advance(self, k: int, heat_w: float) -> None:
         """To the end of step `k`."""
-        layers = self._layers
-        self._c = layers.a[k] @ self._c + layers.b[k] * heat_w / 1000.0 + layers.d[k]
+        layers, begins = self._layers, heat_w > 0.0 and not self._charging
+        into_w = heat_w - float(self._warm_up_w[k]) if begins else heat_w
+        self._c = layers.a[k] @ self._c + layers.b[k] * into_w / 1000.0 + layers.d[k]
+        self._charging = heat_w > 0.0
         hot_c = self._water.sanitise_c
         if hot_c is not None and self._due(k) and float(self._c.min()) >= hot_c:
             self._sanitised = True

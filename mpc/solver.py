@@ -65,7 +65,7 @@ def solve(request: PlanRequest) -> PlanResult:
         return NotSolved(f"unusable request: {wrong}", None)
     result, water = _solved(request), request.hot_water
     if isinstance(result, NotSolved) and water is not None and water.charge_w is not None:
-        request = replace(request, hot_water=replace(water, charge_w=None))
+        request = replace(request, hot_water=replace(water, charge_w=None, warm_up_kwh=0.0))
         result = _solved(request)
     length_s = float(request.horizon.step_s * len(request.horizon.outdoor_c))
     if isinstance(result, NotSolved) and request.search.fine_s < length_s:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mpc.arrays import FloatArray
 
@@ -37,6 +38,7 @@ class HotWater:
     sanitise_c: float | None = None  # both layers must have been this hot once ...
     sanitise_steps: tuple[int, int] | None = None  # ... at the end of a step in this range
     charge_w: float | None = None  # what a charge gives; given, charges are whole (mpc.charges)
+    warm_up_kwh: float = 0.0  # of it warm pump and pipes at the beginning of each whole charge
     reserve_kwh_per_k: tuple[float, ...] = ()  # may be drawn at once after each step ...
     reserve_low_c: float = 0.0  # ... and shall not cool the upper layer below this
 
@@ -112,6 +114,15 @@ def simulate_layers(layers: Layers, start_c: tuple[float, float], heat_w: FloatA
         x = layers.a[k] @ x + layers.b[k] * kw + layers.d[k]
         ends[:, k] = x
     return ends
+
+
+def warm_up_kwh(water: HotWater, on: NDArray[np.bool_], *, charging: bool) -> FloatArray:
+    """Heat of each step that does not reach the tank because a charge begins in it.
+
+    `on`: the steps with a charge; `charging`: the first one goes on with one that is under way.
+    """
+    begins = on & ~np.concatenate([[charging], on[:-1]])
+    return np.asarray(begins * water.warm_up_kwh)
 
 
 def heated_below(tank: Tank) -> Tank:

@@ -1,5 +1,7 @@
 """A flow set-point as a heat command: it leads while heat is lacking and outlasts a charge."""
 
+import math
+
 import pytest
 from guarded import AT, FLOW_KNOB
 from hypothesis import given
@@ -18,7 +20,7 @@ from controller.snapshot import Reading, Snapshot
 from drivers.api import OperatingState, Signal
 from mpc.building import Emitter, EmitterKind, flow_for_heat
 
-ASKED_W, WATER_W_PER_K, RETURN_C = 4500.0, 1000.0, 33.0
+ASKED_W, WATER_W_PER_K, RETURN_C, MOST_W = 4500.0, 1000.0, 33.0, 8000.0
 EMITTER = Emitter(
     kind=EmitterKind.RADIATOR,
     design_heat_w=6000.0,
@@ -39,7 +41,13 @@ def seen(state: OperatingState, *, flow_c: float = 36.0, hz: float = 60.0) -> Sn
     return Snapshot(AT, {signal: Reading(value, AT) for signal, value in values.items()})
 
 
-def setpoint_c(snapshot: Snapshot, given_w: float | None, *, settled: bool = True) -> float:
+def setpoint_c(
+    snapshot: Snapshot,
+    given_w: float | None,
+    *,
+    settled: bool = True,
+    flow_max_c: float = math.inf,
+) -> float:
     path = HeatPath(
         emitter=EMITTER,
         room_c=21.0,
@@ -47,6 +55,8 @@ def setpoint_c(snapshot: Snapshot, given_w: float | None, *, settled: bool = Tru
         water_w_per_k=WATER_W_PER_K,
         settled=settled,
         given_w=given_w,
+        most_w=MOST_W,
+        flow_max_c=flow_max_c,
     )
     return heat_setting(FLOW_KNOB, ASKED_W, path=path, snapshot=snapshot)
 
@@ -89,6 +99,29 @@ def test_less_heat_never_lowers_the_set_point_and_the_lead_is_bounded(
 def test_a_charge_of_the_tank_ends_without_a_stop_where_heat_is_to_go_on() -> None:
     charging = seen(OperatingState.DHW, flow_c=52.0)
     assert setpoint_c(charging, 0.0) == pytest.approx(52.0 - BEHIND_K, abs=0.05)
+
+
+def test_the_hot_water_that_a_charge_left_goes_to_the_rooms_without_a_stop() -> None:
+    after = seen(OperatingState.HEATING, flow_c=RETURN_C + 16.0)  # 16 kW: more than it can give
+    for settled in (False, True):
+        asked_c = setpoint_c(after, 16_000.0, settled=settled)
+        assert asked_c == pytest.approx(RETURN_C + 16.0 - BEHIND_K, abs=0.05)
+
+
+def test_water_as_hot_as_the_pump_itself_makes_it_is_no_charges() -> None:
+    hot = seen(OperatingState.HEATING, flow_c=RETURN_C + 8.0)
+    assert setpoint_c(hot, 8000.0) == setpoint_c(seen(OperatingState.HEATING), None)
+
+
+def test_a_pump_that_stands_is_not_asked_for_the_hot_water_in_its_pipes() -> None:
+    stands = seen(OperatingState.HEATING, flow_c=RETURN_C + 16.0, hz=0.0)
+    assert setpoint_c(stands, None) == setpoint_c(seen(OperatingState.HEATING, hz=0.0), None)
+
+
+def test_after_a_charge_no_more_is_asked_than_the_floor_can_take() -> None:
+    for state in (OperatingState.DHW, OperatingState.HEATING):
+        asked_c = setpoint_c(seen(state, flow_c=52.0), None, flow_max_c=47.0)
+        assert asked_c == pytest.approx(47.0)
 
 
 def test_a_charge_with_cool_water_asks_for_what_the_rooms_need() -> None:

@@ -22,6 +22,7 @@ from controller.snapshot import Measured, Missing, Reading, Snapshot
 from drivers.api import OperatingState, Signal
 from hil.tank import HotWaterTank, TankTruth
 from mpc.draws import expected_kwh, prior_kwh
+from mpc.storage import WATER_KWH_PER_L_K
 
 ZONE = ZoneInfo("Europe/Copenhagen")
 START = datetime(2026, 1, 14, 23, 0, tzinfo=UTC)  # local midnight before a Thursday
@@ -275,6 +276,29 @@ def test_a_sensor_at_the_top_still_knows_the_cold_water_below() -> None:
     assert cellar.belief.now.mean_c == pytest.approx(cellar.tank.sensor_c, abs=1.5)
     cellar.live(0.25, heat_w=4000.0)
     assert cellar.belief.now.mean_c == pytest.approx(cellar.tank.sensor_c, abs=2.0)
+
+
+def test_a_charge_warms_pump_and_pipes_before_the_tank() -> None:
+    def mean_c(warm_up_kwh: float, minutes: float) -> float:
+        cellar = Cellar(TOP.model_copy(update={"warm_up_kwh": warm_up_kwh}))
+        cellar.live(1.0, tapped=shower(0.2, 8.0))
+        cellar.live(minutes / 60.0, heat_w=4000.0)
+        assert cellar.belief.now is not None
+        return cellar.belief.now.mean_c
+
+    per_kwh = 1.0 / (TOP.volume_l * WATER_KWH_PER_L_K)
+    for minutes in (10.0, 20.0):
+        late_k = mean_c(0.0, minutes) - mean_c(0.4, minutes)
+        assert late_k == pytest.approx(0.4 * per_kwh, abs=0.1)
+
+
+def test_every_charge_begins_with_cold_pipes() -> None:
+    cellar = Cellar(TOP, upper_c=30.0)
+    for _ in range(2):
+        cellar.live(0.5, heat_w=4000.0)
+        assert cellar.belief.charged_kwh == pytest.approx(2.0, abs=0.1)
+        cellar.live(0.5)
+        assert cellar.belief.charged_kwh == 0.0
 
 
 def test_the_heat_of_charges_is_learned_while_charging_only() -> None:

@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from controller.config import Control
-from controller.planner import rule_request
 from controller.starts import Starts, local_midnight, start_price
+from mpc.answer import rule_request
 from mpc.plan import NotSolved, PlanRequest, Solved
 from mpc.rules import RULES
 

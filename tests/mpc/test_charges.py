@@ -11,6 +11,7 @@ from mpc.arrays import FloatArray
 from mpc.charges import Charges, charges
 from mpc.numbers import numbers_of, stage_of
 from mpc.plan import PlanRequest, Site, Solved
+from mpc.replay import Decisions, plan_from
 from mpc.solver import first_conditions, solve
 from mpc.storage import HotWater, heated_below, layers_steps, risen_layers
 
@@ -90,6 +91,48 @@ def test_charges_are_whole_and_as_long_as_the_pump_must_stay(
     edges = np.diff(np.concatenate([[0.0], run]))
     for begin in np.flatnonzero(edges > 0.0):
         assert run[begin : begin + 2].all()
+
+
+def begun(run: FloatArray) -> int:
+    return int((np.diff(np.concatenate([[0.0], run])) > 0.0).sum())
+
+
+def test_pipes_that_each_charge_warms_first_make_charges_fewer_and_longer(
+    told: Callable[..., PlanRequest],
+) -> None:
+    counts, lengths = {0.0: 0, 0.8: 0}, {0.0: 0.0, 0.8: 0.0}
+    for seed in range(6):
+        prices = np.random.default_rng(seed).uniform(0.1, 0.5, 48)
+        for kwh in counts:
+            request = told(hours=48, prices=tuple(np.repeat(prices, 4).tolist()),
+                           water={"warm_up_kwh": kwh})  # fmt: skip
+            run = np.array(schedule(request).run_frac)
+            counts[kwh] += begun(run)
+            lengths[kwh] += run.sum()
+    assert counts[0.8] < counts[0.0]
+    assert lengths[0.8] > lengths[0.0]
+
+
+def test_what_warms_the_pipes_reaches_the_tank_neither_in_the_problem_nor_in_the_plan(
+    told: Callable[..., PlanRequest],
+) -> None:
+    warmed = told(water={"warm_up_kwh": 0.5})
+    bare = told(water={"warm_up_kwh": 0.0})
+    stage, run = stage_of(warmed), np.array(schedule(warmed).run_frac)
+    drive_k, heat_w = [], CHARGE_W * run
+    upper_c = []
+    for request in (bare, warmed):
+        asked = replace(stage_of(request), charges=stage.charges)
+        met = first_conditions(asked)
+        drive_k.append(numbers_of(asked, met.curve, met.tank)["tank_drive_k"])
+        wanted = Decisions(heat_w=np.zeros(len(run)), dhw_heat_w=heat_w)
+        upper_c.append(np.array(plan_from(request, asked.house, wanted, source="test").dhw_c))
+    assert stage.layers is not None
+    missing_kwh = (drive_k[0] - drive_k[1]) / stage.layers.b.T * stage.hours
+    assert begun(run) > 0
+    assert missing_kwh.sum(axis=1) == pytest.approx([0.5 * begun(run)] * 2)
+    assert (upper_c[0] - upper_c[1] >= -0.01).all()
+    assert upper_c[0][-1] > upper_c[1][-1]
 
 
 def test_own_solar_power_draws_the_charge_to_it(told: Callable[..., PlanRequest]) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from mpc.plan import Compressor, PlanRequest
 from mpc.rule_aim import RuleOptions
 from mpc.rules import RULES
-from mpc.storage import HotWater, Tank, layers_steps, simulate_layers
+from mpc.storage import WATER_KWH_PER_L_K, HotWater, Tank, layers_steps, simulate_layers
 
 Make = Callable[..., PlanRequest]
 
@@ -185,3 +185,14 @@ def test_hot_water_costs_electricity_and_circulation_counts_only_while_running(
 def test_without_a_tank_nothing_is_said_of_hot_water(make_request: Make) -> None:
     plan = RULES["heat-led"](make_request(), RuleOptions())
     assert plan.dhw_heat_w == plan.dhw_run_frac == plan.dhw_c == ()
+
+
+def test_a_charge_by_rule_warms_the_pipes_first(make_request: Make) -> None:
+    def top_c(warm_up_kwh: float) -> np.ndarray:
+        request = make_request(hours=24)
+        water = hot_water(96, state_c=(40.0, 38.0), warm_up_kwh=warm_up_kwh)
+        plan = RULES["heat-led"](replace(request, hot_water=water))
+        heated = np.flatnonzero(plan.dhw_heat_w)
+        return np.array(plan.dhw_c)[heated[0]]
+
+    assert top_c(0.0) - top_c(0.4) == pytest.approx(0.4 / (180.0 * WATER_KWH_PER_L_K), abs=0.3)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from mpc.storage import (
     WATER_KWH_PER_L_K,
     Buffer,
+    HotWater,
     Tank,
     after_draw_c,
     buffer_steps,
@@ -17,6 +18,7 @@ from mpc.storage import (
     layers_steps,
     risen_layers,
     simulate_layers,
+    warm_up_kwh,
 )
 
 TANK = Tank(
@@ -141,3 +143,18 @@ def test_a_draw_at_once_is_the_limit_of_a_quick_one(
     ends = simulate_layers(quick, start_c, np.zeros(1))
     at_once = after_draw_c(TANK, (np.array(start_c[0]), np.array(start_c[1])), draw_kwh_per_k)
     assert float(at_once) == pytest.approx(float(ends[0, 0]), abs=1e-2)
+
+
+def test_each_charge_but_one_under_way_begins_with_what_the_pipes_take() -> None:
+    on = np.array([True, True, False, True, True, False])
+    water = HotWater(
+        tank=TANK,
+        state_c=(45.0, 40.0),
+        draw_kwh_per_k=(0.0,) * 6,
+        low_c=(40.0,) * 6,
+        high_c=(55.0,) * 6,
+        below_price_per_kh=1.0,
+        warm_up_kwh=0.4,
+    )
+    assert warm_up_kwh(water, on, charging=False).tolist() == [0.4, 0.0, 0.0, 0.4, 0.0, 0.0]
+    assert warm_up_kwh(water, on, charging=True).tolist() == [0.0, 0.0, 0.0, 0.4, 0.0, 0.0]

@@ -81,7 +81,7 @@ async def service(config, *, log):
     """The process of `heatherd run`."""
     with log.open("ab") as words:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "controller.cli", "run", "-c", config, stderr=words
+            sys.executable, "-m", "controller", "run", "-c", config, stderr=words
         )
         try:
             yield process
@@ -94,7 +94,7 @@ async def service(config, *, log):
 async def heatherd(*arguments):
     """One verb to its end: exit code, standard output, standard error."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "controller.cli", *arguments,
+        sys.executable, "-m", "controller", *arguments,
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     said, complained = await process.communicate()
