@@ -23,7 +23,7 @@ from mpc.arrays import FloatArray
 from mpc.building import EmitterKind
 from mpc.draws import Draws, drawn_kwh_per_k, forecast_kwh, slot_of
 from mpc.estimator import initial
-from mpc.heat_pump import cop
+from mpc.heat_pump import capacity_w, cop, source_for
 from mpc.horizon import Horizon, PriceForecast, WeatherForecast, build_horizon
 from mpc.peak_charges import charges
 from mpc.peak_state import PeakState, Running
@@ -48,6 +48,8 @@ STEPS = HORIZON_S // STEP_S
 PATIENCE_S = 120.0  # by the clock, which runs faster than our CPU time when others compute too
 SEASON_FRAC = 0.8  # of the plans lie between October and April
 DST_FRAC = 0.06  # of the plans have a change of summer time within their horizon
+UNKNOWN_CHARGE_FRAC = 0.1  # of the tanks are planned without knowing what a charge gives
+CHARGING_FLOW_C = 50.0
 PUBLISHED_AT_H = 13  # local; from then on the prices of tomorrow are known
 FLAT = "none: two prices of energy, nothing on power"
 SEASON_MONTHS = (10, 11, 12, 1, 2, 3, 4)
@@ -127,6 +129,7 @@ def drawn_house(number: int, seed: int = SEED) -> DrawnHouse:
         reserve=_reserve(site) if site.chance(0.2) else None,
         search=Search(time_limit_s=PATIENCE_S),
     )
+    request = replace(request, hot_water=_in_whole_charges(site, request))
     return DrawnHouse(number, model.number, name, tariff_name, zone.name, request)
 
 
@@ -293,6 +296,18 @@ def _hot_water(site: _Site) -> HotWater:
         pump_max_c=site.between(50.0, 56.0),
         sanitise_c=sanitise_c,
         sanitise_steps=window,
+    )
+
+
+def _in_whole_charges(site: _Site, request: PlanRequest) -> HotWater | None:
+    """The tank as the service asks for it: the heat of a charge is known, save where it is not."""
+    pump, water = request.heat_pump, request.hot_water
+    if water is None or site.chance(UNKNOWN_CHARGE_FRAC):
+        return water
+    source_c = source_for(pump, request.horizon.outdoor_c[0], None)
+    full_w = float(capacity_w(pump, source_c, CHARGING_FLOW_C))
+    return replace(
+        water, charge_w=site.between(0.5, 0.8) * full_w, warm_up_kwh=site.between(0.2, 0.8)
     )
 
 

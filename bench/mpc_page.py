@@ -30,10 +30,12 @@ Random houses: identified models of Dutch homes, certified heat pumps sized to t
 tariffs, real prices and weather at random hours of the heating season and of summer, changes of
 summer time included. Every house has hot water with deadlines, a back-up heater, PV or other loads,
 a power limit, a start budget and minimum times; some have a buffer, a reserve, a disinfection, an
-announced reduction. Horizon 48 h in steps of 15 min. Each house asks twice: for a whole plan, and,
-a little later, for a relaxed one with another state, other prices and other weather. Times are CPU
-times on one thread: on a machine that does nothing else they are what the clock shows. Reproduce
-with `{command}`.
+announced reduction. Nine tanks in ten are planned in whole charges, as the service asks for it, one
+with the charges left to the solver. Horizon 48 h in steps of 15 min. Each house asks twice: for a
+whole plan, and, a little later, for a relaxed one with another state, other prices and other
+weather. Times are CPU times on one thread: on a machine that does nothing else they are what the
+clock shows. Reproduce with
+`{command}`.
 
 ## Targets
 
