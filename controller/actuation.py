@@ -84,15 +84,18 @@ def _flow_c(heat_w: float, path: HeatPath, snapshot: Snapshot) -> float:
     temperature at once would make the pump race, and leads while heat is lacking. Before it heats,
     and as a bound, the emitters at rest; in its first minutes water that stood in the pipes may be
     colder or warmer than they are: then never more than they need at rest. A charge of the tank is
-    to end without a stop, and its hot water to go to the rooms without one.
+    to end without a stop, and the hot water it leaves to go to the rooms without one.
     """
     rest_c = float(flow_for_heat(path.emitter, heat_w, path.room_c, path.floor_c))
     return_c, state = snapshot.value(Signal.RETURN_C), snapshot.operating_state
     flow_c = snapshot.value(Signal.FLOW_C)
-    if flow_c is not None and _of_a_charge(flow_c, return_c, path, snapshot):
+    if state is OperatingState.DHW and snapshot.compressor_on and flow_c is not None:
         return max(rest_c, min(flow_c - BEHIND_K, path.flow_max_c))
     if return_c is None or state is not OperatingState.HEATING:
         return rest_c
+    if flow_c is not None and snapshot.compressor_on and _left_over(flow_c - return_c, path):
+        within_c = min(rest_c + DIRECT_RANGE_K, path.flow_max_c)
+        return max(rest_c, min(flow_c - BEHIND_K, within_c))
     lacking_w = 0.0 if path.given_w is None else max(heat_w - path.given_w, 0.0)
     lead_k = min(LACK_GAIN * lacking_w / path.water_w_per_k, MOST_LACK_K)
     direct_c = return_c + heat_w / path.water_w_per_k + lead_k
@@ -100,15 +103,9 @@ def _flow_c(heat_w: float, path: HeatPath, snapshot: Snapshot) -> float:
     return min(max(direct_c, rest_c - DIRECT_RANGE_K), most_c)
 
 
-def _of_a_charge(flow_c: float, return_c: float | None, path: HeatPath, snapshot: Snapshot) -> bool:
-    """Whether the flow is as hot as the tank wants it, or was a moment ago."""
-    if not snapshot.compressor_on:
-        return False
-    if snapshot.operating_state is OperatingState.DHW:
-        return True
-    if snapshot.operating_state is not OperatingState.HEATING or return_c is None:
-        return False
-    return (flow_c - return_c) * path.water_w_per_k > LEFT_OVER_FRAC * path.most_w
+def _left_over(spread_k: float, path: HeatPath) -> bool:
+    """Whether the flow is hotter above the return than the pump itself can make it."""
+    return spread_k * path.water_w_per_k > LEFT_OVER_FRAC * path.most_w
 
 
 def rest_setting(knob: Knob) -> float:

@@ -164,7 +164,7 @@ def believe_tank(
     watch: Layered | None = None
     if now is None or passed_s is None or not 0.0 <= passed_s <= GONE_S:
         layered = look.guessed()
-        belief = replace(belief, hot_since=None)
+        belief = replace(belief, hot_since=None, charged_kwh=0.0)
     elif snapshot.operating_state is OperatingState.DHW:
         heat_w = _charging_w(snapshot)
         given_kwh = None if heat_w is None else heat_w * passed_s / 3.6e6
@@ -176,7 +176,6 @@ def believe_tank(
         )
     else:
         layered, watch, drawn = look.watched(belief.watch or now)
-    if snapshot.operating_state is not OperatingState.DHW:
         belief = replace(belief, charged_kwh=0.0)
     reading = Reading(reading_c, at)
     through = replace(belief, now=layered, reading=reading, watch=watch or layered)

@@ -108,6 +108,11 @@ def test_the_hot_water_that_a_charge_left_goes_to_the_rooms_without_a_stop() -> 
         assert asked_c == pytest.approx(RETURN_C + 16.0 - BEHIND_K, abs=0.05)
 
 
+def test_a_flow_that_cannot_be_true_raises_the_set_point_no_further_than_ever() -> None:
+    stuck = seen(OperatingState.HEATING, flow_c=90.0)
+    assert setpoint_c(stuck, None) <= rest_c() + DIRECT_RANGE_K + FLOW_KNOB.resolution
+
+
 def test_water_as_hot_as_the_pump_itself_makes_it_is_no_charges() -> None:
     hot = seen(OperatingState.HEATING, flow_c=RETURN_C + 8.0)
     assert setpoint_c(hot, 8000.0) == setpoint_c(seen(OperatingState.HEATING), None)
