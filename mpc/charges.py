@@ -168,13 +168,14 @@ class _Search:
         cost, on = ways.cost, np.zeros_like(ways.steps_on)
         if charge:
             per_kw = float(self.layers.b[k].mean())
-            lost_kw = np.where(ways.steps_on == 0, self.water.warm_up_kwh / self.hours[k], 0.0)
+            begins = ways.steps_on == 0
+            lost_kw = begins * (self.water.warm_up_kwh / self.hours[k])
             room_kw = np.maximum(self.water.high_c[k] - _mean(x), 0.0) / per_kw + lost_kw
             heat_kw = np.minimum(room_kw, self.charge_kw)  # the pump ends a charge by itself
             x = x + self.layers.b[k][:, None] * (heat_kw - lost_kw)
             power_kw = np.interp(0.5 * (mean_c + _mean(x)), LEVELS_C, self.power_kw[k])
             power_kw = power_kw * heat_kw / self.charge_kw
-            cost = cost + self.prices.cost(k, power_kw) + self.start_cost * (ways.steps_on == 0)
+            cost = cost + self.prices.cost(k, power_kw) + self.start_cost * begins
             on = np.minimum(ways.steps_on + 1, self.stay)
         x = np.where(x[1] > x[0], _mean(x), x)
         return _Ways(x, on, ways.hot | self._hot(x, k), cost, ways.came_from)
@@ -205,12 +206,14 @@ class _Search:
         lower = np.round(ways.layers_c[1] / LOWER_GRID_K).astype(np.intp)
         cell = ((upper * 128 + lower) * 16 + ways.steps_on) * 2 + ways.hot
         order = np.lexsort((self._rank(ways), cell))
-        first = np.flatnonzero(np.diff(cell[order], prepend=-1))
+        cell = cell[order]
+        first = np.ones(len(cell), dtype=np.bool_)
+        np.not_equal(cell[1:], cell[:-1], out=first[1:])
         return ways.at(order[first])
 
     def _rank(self, ways: _Ways) -> FloatArray:
         """Cost, less what the heat in the tank is worth."""
-        kwh = self.kwh_per_k * ways.layers_c.sum(axis=0)
+        kwh = self.kwh_per_k * (ways.layers_c[0] + ways.layers_c[1])
         return np.asarray(ways.cost - self.worth_per_kwh * kwh)
 
     def _worth_per_kwh(self, last: int) -> float:
