@@ -62,6 +62,10 @@ buys hardly anything has large gaps, because they are shares of what it buys.
 {markdown_table(_gaps(found))}
 ## Reliability
 
+Where the charges chosen beforehand do not fit beside everything else, the problem has no solution,
+and *raw HiGHS* says so of its matrices (*Infeasible*). Such charges are left to the solver: times
+are those of both problems, and whether the first solver was enough is asked of the second.
+
 {markdown_table(_reliability(found))}
 {_reasons(found)}## Memory and cold start
 
