@@ -36,7 +36,7 @@ METHOD = f"""## How it is counted
   {", ".join(STUDIED_DK1)}; planned hot water in those of rowhouse1988 (DK1 2024-03-04),
   lowenergy2016 (DE_LU 2024-02-19) and brick1935 (DE_LU 2023-10-02): judge those by the others.
   Whether the heat that a charge leaves in the pipes counts as lost, as partly the rooms' gain or
-  not at all was decided by these weeks, so none of them is blind to that choice.
+  not at all was decided by all of the weeks, so none is blind to that choice.
 - **Tuned curve.** Slope, room influence and offset searched per house and zone on other weeks.
 - **Equal mean.** The curve is run with shifts of {", ".join(f"{k:+g}" for k in PARALLELS_K)} K.
   A straight line through cost over mean room temperature says what the curve would have cost at

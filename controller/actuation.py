@@ -64,9 +64,9 @@ class HeatPath:
     floor_c: float | None
     water_w_per_k: float
     settled: bool  # the pump has heated long enough for its return to tell the emitters' state
-    given_w: float | None = None  # heat the pump gives now; None: nothing tells
-    most_w: float = math.inf  # the largest that it can give
-    flow_max_c: float = math.inf
+    most_w: float  # the largest heat that the pump can give
+    flow_max_c: float
+    given_w: float | None = None  # heat it gives now; None: nothing tells
 
 
 def heat_setting(knob: Knob, heat_w: float, *, path: HeatPath, snapshot: Snapshot) -> float:

@@ -281,3 +281,7 @@ def test_a_charge_gives_what_was_learned_and_before_that_what_the_data_sheet_say
     told = TankLimits(reach_c=60.0, charge_w=5000.0)
     assert asked(limits=told).charge_w == 5000.0
     assert asked(limits=told, charge_w=4300.0).charge_w == 4300.0
+
+
+def test_the_owner_says_what_a_charge_leaves_in_the_pipes() -> None:
+    assert asked(SECTION.model_copy(update={"warm_up_kwh": 0.7})).warm_up_kwh == 0.7

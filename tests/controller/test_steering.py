@@ -76,6 +76,8 @@ def path_of(belief: Belief, model: HouseModel, *, settled: bool) -> HeatPath:
         floor_c=None,
         water_w_per_k=belief.water_w_per_k,
         settled=settled,
+        most_w=9000.0,
+        flow_max_c=55.0,
     )
 
 

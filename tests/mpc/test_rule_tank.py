@@ -9,10 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mpc.plan import Compressor, PlanRequest
+from mpc.plan import Compressor, Plan, PlanRequest
 from mpc.rule_aim import RuleOptions
 from mpc.rules import RULES
-from mpc.storage import WATER_KWH_PER_L_K, HotWater, Tank, layers_steps, simulate_layers
+from mpc.storage import HotWater, Tank, layers_steps, simulate_layers
 
 Make = Callable[..., PlanRequest]
 
@@ -187,12 +187,16 @@ def test_without_a_tank_nothing_is_said_of_hot_water(make_request: Make) -> None
     assert plan.dhw_heat_w == plan.dhw_run_frac == plan.dhw_c == ()
 
 
-def test_a_charge_by_rule_warms_the_pipes_first(make_request: Make) -> None:
-    def top_c(warm_up_kwh: float) -> np.ndarray:
+def test_a_charge_by_rule_goes_on_until_the_tank_is_warm_beyond_the_pipes(
+    make_request: Make,
+) -> None:
+    def plan_of(warm_up_kwh: float) -> Plan:
         request = make_request(hours=24)
         water = hot_water(96, state_c=(40.0, 38.0), warm_up_kwh=warm_up_kwh)
-        plan = RULES["heat-led"](replace(request, hot_water=water))
-        heated = np.flatnonzero(plan.dhw_heat_w)
-        return np.array(plan.dhw_c)[heated[0]]
+        return RULES["heat-led"](replace(request, hot_water=water))
 
-    assert top_c(0.0) - top_c(0.4) == pytest.approx(0.4 / (180.0 * WATER_KWH_PER_L_K), abs=0.3)
+    short, long = plan_of(0.0), plan_of(0.8)
+    end = next(k for k in range(96) if short.dhw_heat_w[k] > 0.0 == short.dhw_heat_w[k + 1])
+    given_kwh = [sum(plan.dhw_heat_w[: end + 4]) * 0.25 / 1000.0 for plan in (short, long)]
+    assert given_kwh[1] - given_kwh[0] == pytest.approx(0.8, abs=0.3)
+    assert long.dhw_c[end + 3] == pytest.approx(short.dhw_c[end + 3], abs=1.0)
